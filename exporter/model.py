@@ -1,0 +1,196 @@
+"""The words of this program, one meaning each (see the table in README.md), as frozen values.
+
+Nothing here does I/O or knows a clock. Times called `..._at` or `started` are unix seconds,
+durations are seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+CONTROLS = "controls"
+"""The service name under which control endpoints are probed and exposed."""
+
+
+class Reason(StrEnum):
+    """Why a probe failed: a closed set, so that it can be a label."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    STATUS = "status"
+    BODY = "body"
+    PROTOCOL = "protocol"
+    BLOCKED = "blocked"
+    VANTAGE = "vantage"
+    INTERNAL = "internal"
+
+
+NOT_THE_SERVICE = frozenset({Reason.BLOCKED, Reason.VANTAGE, Reason.INTERNAL})
+"""Failures that say nothing about the service: they never count against it."""
+
+
+class State(StrEnum):
+    """Of a feature in a region."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+
+
+class Answer(StrEnum):
+    """The verdict's one word."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    PARTIAL = "partial"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric family that a kind exposes; `labels` are those beside service, feature, endpoint and region."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    kind: Literal["gauge", "counter"] = "gauge"
+
+
+SampleKey = str | tuple[str, ...]
+"""A family's name, or (name, label value, ...) in the order of `Family.labels`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a region is, in degrees."""
+
+    lat: float
+    lon: float
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One thing that can be probed, with what it must answer.
+
+    `target` is a URL for http, `host:port` for tcp, a server for dns and icmp. `options` is the
+    kind's own `Options`. `interval`, `timeout` and `degraded_above` are seconds.
+    """
+
+    service: str
+    feature: str
+    name: str
+    kind: str
+    target: str
+    options: Any
+    interval: float
+    timeout: float
+    degraded_above: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where a probe runs or leaves the network; `options` is the region kind's own `Options`."""
+
+    name: str
+    kind: str
+    options: Any
+    location: Location | None = None
+
+
+PairKey = tuple[str, str, str]
+"""(service, endpoint, region): endpoint names are unique within a service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a schedule entry runs: one endpoint in one region."""
+
+    endpoint: Endpoint
+    region: Region
+
+    @property
+    def key(self) -> PairKey:
+        return (self.endpoint.service, self.endpoint.name, self.region.name)
+
+    @property
+    def hash(self) -> int:
+        """64 bits that depend on the names alone: the same on every machine and after every restart."""
+        return int.from_bytes(hashlib.blake2b("/".join(self.key).encode(), digest_size=8).digest(), "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one attempt.
+
+    `attempt` is 0 for a scheduled run, 1 and 2 for the confirmations that follow a failure.
+    `phases` are consecutive: their sum is `duration`. `samples` are the kind's families.
+    `facts` are for a person: address, hops, certificate, what was found instead.
+    """
+
+    ok: bool
+    reason: Reason | None
+    message: str
+    started: float
+    duration: float
+    phases: Mapping[str, float] = field(default_factory=dict)
+    samples: Mapping[SampleKey, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int = 0
+
+
+Probe = Callable[..., Awaitable[Result]]
+"""`probe(endpoint, options, net) -> Result`, where `net` is a `net.Attempt`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """What a person does with a service; a service is down when all its core features are."""
+
+    name: str
+    core: bool
+    endpoints: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What people ask about."""
+
+    name: str
+    title: str
+    features: tuple[Feature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """How this machine reaches the network; the empty value is the system's own resolver and CAs.
+
+    `nameservers` are `address` or `address:port`; `ca_file` is trusted instead of the system's
+    store; `allow` and `deny` are networks in CIDR notation, checked after resolution.
+    """
+
+    nameservers: tuple[str, ...] = ()
+    ca_file: str | None = None
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a configuration says, validated. `shown` is the merged YAML with secrets as `<secret>`."""
+
+    services: tuple[Service, ...]
+    controls: tuple[Endpoint, ...]
+    regions: tuple[Region, ...]
+    pairs: tuple[Pair, ...]
+    network: NetworkOptions = NetworkOptions()
+    histograms: bool = True
+    shown: str = ""

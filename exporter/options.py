@@ -1,0 +1,185 @@
+"""The scalars and shared blocks of the configuration, as plain types that a worker can import cheaply.
+
+A kind's `Options` is a frozen dataclass whose annotations use these. `Parsed` is the one hook by
+which `config` (pydantic) learns how text becomes a value; its `ValueError` messages are what a
+person reads behind `file:line: path:`, so they say what was found and what is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import re2
+
+from exporter.errors import ProbeError
+from exporter.model import Reason
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import CoreSchema, core_schema
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w|y)")
+_SIZE_UNITS = {"": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """`Annotated[T, Parsed(parse, schema)]`: `parse(found, folder)` makes a T or raises ValueError.
+
+    `folder` is that of the configuration file, for relative paths. `schema` is the JSON Schema of
+    what a person may write.
+    """
+
+    parse: Callable[[Any, Path], Any]
+    schema: dict[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        def validate(found: Any, info: core_schema.ValidationInfo) -> Any:
+            return self.parse(found, (info.context or {}).get("folder", Path()))
+
+        return core_schema.with_info_plain_validator_function(validate)
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return self.schema
+
+
+def parse_duration(found: Any, folder: Path = Path()) -> float:
+    """Seconds of a Go or Prometheus duration such as `1m30s` or `500ms`."""
+    text = str(found)
+    if text == "0" and not isinstance(found, bool):
+        return 0.0
+    if not isinstance(found, str) or not re.fullmatch(f"(?:{_DURATION.pattern})+", text):
+        raise ValueError(f"{found!r} is not a duration; write a number and a unit, such as 500ms, 10s or 1m30s")
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
+
+
+def parse_size(found: Any, folder: Path = Path()) -> int:
+    """Bytes of a size such as `10MB` or `512KiB`; 0 means unlimited, as in blackbox_exporter."""
+    match = re.fullmatch(r"(\d+)\s*([a-zA-Z]*)", str(found))
+    if isinstance(found, bool) or not match or match[2].lower() not in _SIZE_UNITS:
+        raise ValueError(f"{found!r} is not a size; write a number and a unit, such as 512KB or 10MB")
+    return int(match[1]) * _SIZE_UNITS[match[2].lower()]
+
+
+def parse_pattern(found: Any, folder: Path = Path()) -> str:
+    """A regular expression in RE2's syntax, checked, kept as text (compiled patterns do not pickle)."""
+    if not isinstance(found, str):
+        raise ValueError(f"{found!r} is not a regular expression")
+    try:
+        compiled(found)
+    except re2.error as error:
+        detail = error.args[0].decode() if isinstance(error.args[0], bytes) else error
+        raise ValueError(f"{found!r} is not a regular expression in RE2's syntax: {detail}") from error
+    return found
+
+
+_QUIET = re2.Options()
+_QUIET.log_errors = False
+
+
+@lru_cache(maxsize=4096)
+def compiled(pattern: str) -> Any:
+    """The compiled RE2 pattern, unanchored; it matches on bytes and text."""
+    return re2.compile(pattern, _QUIET)
+
+
+def parse_status_ranges(found: Any, folder: Path = Path()) -> tuple[range, ...]:
+    """HTTP statuses and ranges of them: `[200-299, 404]`."""
+    if not isinstance(found, list):
+        raise ValueError(f"{found!r} is not a list of HTTP statuses, such as [200-299, 404]")
+    return tuple(_status_range(item) for item in found)
+
+
+def _status_range(item: Any) -> range:
+    match = re.fullmatch(r"([1-5]\d\d)(?:-([1-5]\d\d))?", str(item))
+    if isinstance(item, bool) or not match or int(match[2] or match[1]) < int(match[1]):
+        raise ValueError(f"{item!r} is not an HTTP status or a range of them, such as 404 or 200-299")
+    return range(int(match[1]), int(match[2] or match[1]) + 1)
+
+
+class Secret(str):
+    """A text that is never shown: its repr and its place in `config show` say `<secret>`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+
+def parse_secret(found: Any, folder: Path = Path()) -> Secret:
+    if not isinstance(found, str):
+        raise ValueError("a secret must be a text; put it in quotes")
+    return Secret(found)
+
+
+def parse_file(found: Any, folder: Path = Path()) -> str:
+    """A readable file's path; a relative one starts at the configuration file's folder."""
+    if not isinstance(found, str):
+        raise ValueError(f"{found!r} is not a file's path")
+    path = folder / found
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    return str(path)
+
+
+_TEXT = {"type": "string"}
+Duration = Annotated[float, Parsed(parse_duration, {"type": "string", "pattern": f"^(0|({_DURATION.pattern})+)$"})]
+Size = Annotated[int, Parsed(parse_size, {"type": ["string", "integer"]})]
+Pattern = Annotated[str, Parsed(parse_pattern, {"type": "string", "format": "regex"})]
+SecretText = Annotated[Secret, Parsed(parse_secret, _TEXT)]
+File = Annotated[str, Parsed(parse_file, _TEXT)]
+StatusRanges = Annotated[
+    tuple[range, ...],
+    Parsed(
+        parse_status_ranges,
+        {
+            "type": "array",
+            "items": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^[1-5]\d\d(-[1-5]\d\d)?$"}]},
+        },
+    ),
+]
+IPProtocol = Literal["ip4", "ip6"]
+TLSVersion = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLSConfig:
+    """blackbox_exporter's `tls_config`."""
+
+    insecure_skip_verify: bool = False
+    ca: str | None = None
+    ca_file: File | None = None
+    cert: str | None = None
+    cert_file: File | None = None
+    key: SecretText | None = None
+    key_file: File | None = None
+    server_name: str | None = None
+    min_version: TLSVersion | None = None
+    max_version: TLSVersion | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("ca", "cert", "key"):
+            if getattr(self, name) and getattr(self, f"{name}_file"):
+                raise ValueError(f"set {name} or {name}_file, not both")
+        if bool(self.cert or self.cert_file) != bool(self.key or self.key_file):
+            raise ValueError("a client certificate needs both a cert and a key")
+
+
+def read_secret(value: str | None, file: str | None) -> str | None:
+    """The secret itself, or the file's text without the space around it, read anew each time so that it can rotate."""
+    if value is not None or file is None:
+        return value
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ProbeError(Reason.INTERNAL, f"cannot read {file}: {error.strerror}") from error
