@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w|y)")
-_SIZE_UNITS = {"": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+_SIZE_UNITS = {"": 0, "b": 0, "kb": 10, "kib": 10, "mb": 20, "mib": 20, "gb": 30, "gib": 30}
+"""Powers of two, as in blackbox_exporter: KB and KiB are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def parse_size(found: Any, folder: Path = Path()) -> int:
     match = re.fullmatch(r"(\d+)\s*([a-zA-Z]*)", str(found))
     if isinstance(found, bool) or not match or match[2].lower() not in _SIZE_UNITS:
         raise ValueError(f"{found!r} is not a size; write a number and a unit, such as 512KB or 10MB")
-    return int(match[1]) * _SIZE_UNITS[match[2].lower()]
+    return int(match[1]) << _SIZE_UNITS[match[2].lower()]
 
 
 def parse_pattern(found: Any, folder: Path = Path()) -> str:

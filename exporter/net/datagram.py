@@ -1,0 +1,164 @@
+"""Datagrams: UDP to one peer, and ICMP echo, with the kernel's stamp of when an answer arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import NamedTuple
+
+from exporter.errors import ProbeError
+from exporter.model import Reason
+from exporter.net.clock import CONTROL_SPACE, Clock, arrival, ask_for_stamps
+from exporter.net.stream import translate, wake
+
+_LARGEST = 65535
+_MTU_DISCOVER_DO = 2  # IP_PMTUDISC_DO, linux/in.h
+_IP_MTU_DISCOVER, _IP_RECVTTL, _IPV6_MTU_DISCOVER = 10, 12, 23  # linux/in.h, linux/in6.h
+
+
+class Arrived(NamedTuple):
+    """A datagram, when it arrived on the monotonic clock, and the hop limit it still had (None when unsaid)."""
+
+    data: bytes
+    at: float
+    hop_limit: int | None
+
+
+class Datagram:
+    """A connected datagram socket. Use it as an async context manager; leaving closes it."""
+
+    def __init__(self, sock: socket.socket, peer: str, clock: Clock) -> None:
+        self.peer = peer
+        self._sock = sock
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        ask_for_stamps(sock)
+
+    @property
+    def privileged(self) -> bool:
+        """Whether this is a raw socket: it sees IPv4 headers and other programs' answers."""
+        return self._sock.type == socket.SOCK_RAW
+
+    async def __aenter__(self) -> Datagram:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, data: bytes) -> float:
+        """Send one datagram and return when, on the monotonic clock."""
+        at = self._clock.monotonic()
+        try:
+            self._sock.send(data)
+        except OSError as error:
+            raise translate(error, Reason.CONNECT, f"cannot send to {self.peer}") from error
+        return at
+
+    async def receive(self) -> Arrived:
+        """The next datagram from the peer; ProbeError `connect` when the network says there is none."""
+        while True:
+            try:
+                data, control, _, _ = self._sock.recvmsg(_LARGEST, CONTROL_SPACE)
+            except BlockingIOError:
+                await self._readable()
+            except OSError as error:
+                raise translate(error, Reason.CONNECT, f"no answer from {self.peer}") from error
+            else:
+                at = arrival(control, self._clock) or self._clock.monotonic()
+                return Arrived(data, at, _hop_limit(control))
+
+    def close(self) -> None:
+        descriptor = self._sock.fileno()
+        if descriptor >= 0:
+            self._loop.remove_reader(descriptor)
+            self._sock.close()
+
+    async def _readable(self) -> None:
+        waiter = self._loop.create_future()
+        self._loop.add_reader(self._sock.fileno(), wake, waiter)
+        try:
+            await waiter
+        finally:
+            self._loop.remove_reader(self._sock.fileno())
+
+
+def open_udp(address: str, port: int, source: str | None, clock: Clock) -> Datagram:
+    """A UDP socket to one peer."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    peer = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    sock = new_socket(family, socket.SOCK_DGRAM, 0)
+    _connect(sock, peer, (address, port), source)
+    return Datagram(sock, peer, clock)
+
+
+def open_echo(address: str, source: str | None, hop_limit: int, dont_fragment: bool, clock: Clock) -> Datagram:
+    """An ICMP echo socket: the unprivileged kind where net.ipv4.ping_group_range allows it, else a raw one."""
+    v6 = ":" in address
+    sock = _echo_socket(v6)
+    try:
+        _prepare_echo(sock, v6, hop_limit, dont_fragment)
+    except OSError as error:
+        sock.close()
+        raise translate(error, Reason.INTERNAL, "cannot prepare the ICMP socket") from error
+    _connect(sock, address, (address, 0), source)
+    return Datagram(sock, address, clock)
+
+
+def _echo_socket(v6: bool) -> socket.socket:
+    family = socket.AF_INET6 if v6 else socket.AF_INET
+    protocol = socket.IPPROTO_ICMPV6 if v6 else socket.IPPROTO_ICMP
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except PermissionError:
+            continue
+        except OSError as error:
+            raise translate(error, Reason.INTERNAL, "cannot open an ICMP socket") from error
+        sock.setblocking(False)
+        return sock
+    raise ProbeError(
+        Reason.INTERNAL,
+        "ICMP is not allowed here: widen net.ipv4.ping_group_range or give the program CAP_NET_RAW",
+    )
+
+
+def _prepare_echo(sock: socket.socket, v6: bool, hop_limit: int, dont_fragment: bool) -> None:
+    if v6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hop_limit)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+        if dont_fragment:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _MTU_DISCOVER_DO)
+        return
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hop_limit)
+    sock.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
+    if dont_fragment:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _MTU_DISCOVER_DO)
+
+
+def _connect(sock: socket.socket, peer: str, address: tuple[str, int], source: str | None) -> None:
+    try:
+        if source:
+            sock.bind((source, 0))
+        sock.connect(address)
+    except OSError as error:
+        sock.close()
+        raise translate(error, Reason.CONNECT, f"no way to {peer}") from error
+
+
+def new_socket(family: int, kind: int, protocol: int) -> socket.socket:
+    """A non-blocking socket; ProbeError `internal` when this machine has none left."""
+    try:
+        sock = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise translate(error, Reason.INTERNAL, "cannot open a socket") from error
+    sock.setblocking(False)
+    return sock
+
+
+def _hop_limit(control: list[tuple[int, int, bytes]]) -> int | None:
+    wanted = {(socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)}
+    for level, kind, data in control:
+        if (level, kind) in wanted:
+            return int(struct.unpack_from("@i", data)[0])
+    return None

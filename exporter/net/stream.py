@@ -1,0 +1,224 @@
+"""A byte stream over a non-blocking socket, with or without TLS, that knows when bytes arrived.
+
+Every prober gets this same `Stream`. Errors of sockets and of TLS leave here as `ProbeError`.
+Reading asks the kernel when the bytes arrived: `first_byte_at` is that of the first byte after the
+last `send`, `last_byte_at` that of the newest byte, both on the monotonic clock. `used` tells
+whether anything was sent before TLS (STARTTLS).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+import struct
+from typing import NamedTuple
+
+from exporter.errors import ProbeError
+from exporter.model import Reason
+from exporter.net.clock import CONTROL_SPACE, Clock, arrival, ask_for_stamps
+
+CHUNK = 65536
+"""Bytes asked for in one read."""
+
+_OUR_OWN_LIMITS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EPERM, errno.EACCES}
+)
+_PEEK_BEHIND_TICKETS = 4096
+_TCP_INFO_SIZE = 104
+_TOTAL_RETRANSMITS, _ROUND_TRIP = 100, 68  # offsets of tcpi_total_retrans and tcpi_rtt, linux/tcp.h
+
+
+class KernelFacts(NamedTuple):
+    """From TCP_INFO: smoothed round trip in seconds, segments sent again."""
+
+    round_trip: float
+    retransmits: int
+
+
+def translate(error: OSError, reason: Reason, doing: str) -> ProbeError:
+    """The ProbeError of an OSError: `internal` when a limit of this machine caused it, else `reason`."""
+    if error.errno in _OUR_OWN_LIMITS:
+        return ProbeError(Reason.INTERNAL, f"{doing}: {error.strerror} (a limit of this machine)")
+    return ProbeError(reason, f"{doing}: {(error.strerror or str(error)).lower()}")
+
+
+class Stream:
+    """A connected socket. Use it as an async context manager; leaving closes it."""
+
+    def __init__(self, sock: socket.socket, peer: str, clock: Clock) -> None:
+        self.peer = peer
+        self.first_byte_at: float | None = None
+        self.last_byte_at: float | None = None
+        self.kernel_clock = False
+        self.used = False
+        self._sock = sock
+        self._tls: ssl.SSLSocket | None = None
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+
+    async def __aenter__(self) -> Stream:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def tls(self) -> ssl.SSLSocket | None:
+        """The TLS socket, for its session's facts; None on a plain stream."""
+        return self._tls
+
+    async def connect(self, address: tuple[str, int]) -> None:
+        """Connect; ProbeError `connect` when the peer refuses or cannot be reached."""
+        code = self._sock.connect_ex(address)
+        if code == errno.EINPROGRESS:
+            await self._writable()
+            code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise translate(OSError(code, os.strerror(code)), Reason.CONNECT, f"no connection to {self.peer}")
+        self.kernel_clock = ask_for_stamps(self._sock)
+
+    async def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
+        """Shake hands; ssl.SSLError and OSError pass, so that the caller can read the certificate on refusal."""
+        self._tls = context.wrap_socket(
+            self._sock,
+            server_hostname=server_name if context.check_hostname or server_name else None,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
+        )
+        self._sock = self._tls
+        while True:
+            try:
+                return self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._readable()
+            except ssl.SSLWantWriteError:
+                await self._writable()
+
+    async def send(self, data: bytes) -> None:
+        """Send all of `data`; the next byte received is then the first byte of the answer."""
+        self.first_byte_at = None
+        self.used = True
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self._sock.send(view) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                await self._writable()
+            except ssl.SSLWantReadError:
+                await self._readable()
+            except (OSError, ssl.SSLError) as error:
+                raise self._broken(error) from error
+
+    async def receive(self, limit: int = CHUNK) -> bytes:
+        """What is there, at most `limit` bytes; empty when the peer has finished."""
+        while True:
+            try:
+                return self._receive_tls(limit) if self._tls else self._receive_plain(limit)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                await self._readable()
+            except ssl.SSLWantWriteError:
+                await self._writable()
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                return b""
+            except (OSError, ssl.SSLError) as error:
+                raise self._broken(error) from error
+
+    async def receive_head(self, end: bytes, limit: int) -> bytes:
+        """Up to and including `end` and not a byte more; plain streams only. ProbeError `protocol` past `limit`."""
+        head = b""
+        while not head.endswith(end):
+            await self._readable()
+            seen = self._sock.recv(limit - len(head), socket.MSG_PEEK)
+            cut = (head + seen).find(end)
+            take = len(seen) if cut < 0 else cut + len(end) - len(head)
+            if not take:
+                raise ProbeError(Reason.PROTOCOL, f"{self.peer} answered with more than {limit} bytes of head, or none")
+            head += self._sock.recv(take)
+        return head
+
+    def kernel_facts(self) -> KernelFacts | None:
+        """Round trip and retransmits by the kernel's count; None where it does not say."""
+        if not self.kernel_clock:
+            return None
+        info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+        (round_trip,) = struct.unpack_from("=I", info, _ROUND_TRIP)
+        (retransmits,) = struct.unpack_from("=I", info, _TOTAL_RETRANSMITS)
+        return KernelFacts(round_trip * 1e-6, retransmits)
+
+    def close(self) -> None:
+        """Close at once, whatever is in flight."""
+        descriptor = self._sock.fileno()
+        if descriptor >= 0:
+            self._loop.remove_reader(descriptor)
+            self._loop.remove_writer(descriptor)
+            self._sock.close()
+
+    def _receive_plain(self, limit: int) -> bytes:
+        if self.first_byte_at is None:
+            # The stamp of a read is that of its last segment: look at one byte for the first one's.
+            _, control, _, _ = self._sock.recvmsg(1, CONTROL_SPACE, socket.MSG_PEEK)
+            self.first_byte_at = self.last_byte_at = arrival(control, self._clock) or self._clock.monotonic()
+        data, control, _, _ = self._sock.recvmsg(limit, CONTROL_SPACE)
+        if data:
+            self.last_byte_at = arrival(control, self._clock) or self._clock.monotonic()
+        return data
+
+    def _receive_tls(self, limit: int) -> bytes:
+        assert self._tls is not None
+        stamp = self._peek_stamp()
+        data = self._tls.recv(limit)
+        if data:
+            self.last_byte_at = stamp or self._clock.monotonic()
+            if self.first_byte_at is None:
+                self.first_byte_at = self.last_byte_at
+        return data
+
+    def _peek_stamp(self) -> float | None:
+        try:
+            # TLS 1.3 tickets may lie queued before the answer: look past them, the last segment's stamp counts.
+            # SSLSocket refuses recvmsg, the socket below it does not.
+            _, control, _, _ = socket.socket.recvmsg(self._sock, _PEEK_BEHIND_TICKETS, CONTROL_SPACE, socket.MSG_PEEK)
+        except BlockingIOError:
+            return None
+        return arrival(control, self._clock)
+
+    def _broken(self, error: OSError) -> ProbeError:
+        if isinstance(error, ConnectionResetError | BrokenPipeError):
+            return ProbeError(Reason.PROTOCOL, f"{self.peer} reset the connection")
+        if isinstance(error, ssl.SSLError):
+            return ProbeError(Reason.TLS, f"{self.peer} broke TLS: {tls_text(error)}")
+        return translate(error, Reason.PROTOCOL, f"connection to {self.peer}")
+
+    async def _readable(self) -> None:
+        descriptor = self._sock.fileno()
+        waiter = self._loop.create_future()
+        self._loop.add_reader(descriptor, wake, waiter)
+        try:
+            await waiter
+        finally:
+            self._loop.remove_reader(descriptor)
+
+    async def _writable(self) -> None:
+        descriptor = self._sock.fileno()
+        waiter = self._loop.create_future()
+        self._loop.add_writer(descriptor, wake, waiter)
+        try:
+            await waiter
+        finally:
+            self._loop.remove_writer(descriptor)
+
+
+def wake(waiter: asyncio.Future[None]) -> None:
+    """Let the one who waits for a socket go on; harmless when it has been cancelled."""
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def tls_text(error: ssl.SSLError) -> str:
+    """OpenSSL's sentence without its file names and numbers."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return str(error.verify_message)
+    return (error.reason or str(error)).replace("_", " ").lower()

@@ -1,0 +1,205 @@
+"""TLS: contexts, the handshake's facts and the certificates as metrics.
+
+Families and labels are blackbox_exporter's. A context is built once per (tls_config, protocols)
+because reading a CA store costs milliseconds; a certificate is parsed once per fingerprint.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.errors import ProbeError
+from exporter.model import Family, Reason, SampleKey
+from exporter.options import TLSConfig
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+FAMILIES = (
+    Family("probe_ssl_earliest_cert_expiry", "When the first certificate that the server sent expires, unix seconds."),
+    Family(
+        "probe_ssl_last_chain_expiry_timestamp_seconds",
+        "When the verified chain that lasts longest expires, unix seconds.",
+    ),
+    Family(
+        "probe_ssl_last_chain_info",
+        "The leaf certificate that the server sent.",
+        ("fingerprint_sha256", "subject", "issuer", "subjectalternative", "serialnumber"),
+    ),
+    Family("probe_tls_version_info", "The TLS version in use.", ("version",)),
+    Family("probe_tls_cipher_info", "The TLS cipher in use.", ("cipher",)),
+)
+
+_VERSIONS = {
+    "TLS10": ssl.TLSVersion.TLSv1,
+    "TLS11": ssl.TLSVersion.TLSv1_1,
+    "TLS12": ssl.TLSVersion.TLSv1_2,
+    "TLS13": ssl.TLSVersion.TLSv1_3,
+}
+_DER = 2  # X509_FILETYPE_ASN1
+_SPOKEN = {"TLSv1": "TLS 1.0", "TLSv1.1": "TLS 1.1", "TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
+
+
+class CertificateFacts(NamedTuple):
+    """Of one certificate: times in unix seconds, names as RFC 4514 texts, the rest in lower-case hex."""
+
+    not_after: float
+    fingerprint: str
+    subject: str
+    issuer: str
+    alternatives: str
+    serial: str
+
+
+class Contexts:
+    """Client contexts of one process; `ca_file` replaces the system's store where a tls_config names no CA."""
+
+    def __init__(self, ca_file: str | None = None) -> None:
+        self._ca_file = ca_file
+        self._made: dict[tuple[TLSConfig, tuple[str, ...]], ssl.SSLContext] = {}
+
+    def get(self, config: TLSConfig, protocols: tuple[str, ...]) -> ssl.SSLContext:
+        """The context for `config` that offers `protocols` by ALPN; ProbeError `internal` when a file is unusable."""
+        key = (config, protocols)
+        if key not in self._made:
+            try:
+                self._made[key] = self._build(config, protocols)
+            except (OSError, ssl.SSLError) as error:
+                raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
+        return self._made[key]
+
+    def _build(self, config: TLSConfig, protocols: tuple[str, ...]) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if config.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        else:
+            _trust(context, config, self._ca_file)
+        _bound_versions(context, config)
+        if config.cert or config.cert_file:
+            _load_client_certificate(context, config)
+        if protocols:
+            context.set_alpn_protocols(list(protocols))
+        return context
+
+
+def _trust(context: ssl.SSLContext, config: TLSConfig, ca_file: str | None) -> None:
+    if config.ca:
+        context.load_verify_locations(cadata=config.ca)
+    elif config.ca_file or ca_file:
+        context.load_verify_locations(cafile=config.ca_file or ca_file)
+    else:
+        context.load_default_certs()
+
+
+def _bound_versions(context: ssl.SSLContext, config: TLSConfig) -> None:
+    context.minimum_version = _VERSIONS[config.min_version or "TLS12"]
+    if config.max_version:
+        context.maximum_version = _VERSIONS[config.max_version]
+    if context.minimum_version < ssl.TLSVersion.TLSv1_2:
+        # OpenSSL's default security level refuses the versions that were asked for.
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+
+
+def _load_client_certificate(context: ssl.SSLContext, config: TLSConfig) -> None:
+    if config.cert_file and config.key_file:
+        context.load_cert_chain(config.cert_file, config.key_file)
+        return
+    # ssl reads client certificates from files only.
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        for text, path in ((config.cert, config.cert_file), (config.key, config.key_file)):
+            file.write((text if text is not None else Path(path or "").read_text(encoding="utf-8")) + "\n")
+        file.flush()
+        context.load_cert_chain(file.name)
+
+
+def peer_chain(sock: ssl.SSLSocket, verified: bool) -> tuple[bytes, ...]:
+    """DER of the certificates that the server sent, leaf first, or of the chain that was verified.
+
+    Public as `SSLSocket.get_verified_chain` since Python 3.13; before that the same C functions
+    exist behind the socket's private object, and the leaf alone is public.
+    """
+    name = "get_verified_chain" if verified else "get_unverified_chain"
+    if hasattr(sock, name):
+        return tuple(getattr(sock, name)())
+    chain = getattr(getattr(sock, "_sslobj", None), name, None)
+    if chain is not None:
+        return tuple(item.public_bytes(_DER) for item in chain() or ())
+    leaf = sock.getpeercert(binary_form=True)
+    return (leaf,) if leaf else ()
+
+
+@lru_cache(maxsize=1024)
+def read_certificate(der: bytes) -> CertificateFacts:
+    """The facts of a DER certificate."""
+    # Imported here: it costs a worker that speaks no TLS 10 MB.
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    certificate = x509.load_der_x509_certificate(der)
+    return CertificateFacts(
+        not_after=certificate.not_valid_after_utc.timestamp(),
+        fingerprint=certificate.fingerprint(SHA256()).hex(),
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        alternatives=_alternatives(certificate),
+        serial=f"{certificate.serial_number:x}",
+    )
+
+
+def _alternatives(certificate: Certificate) -> str:
+    from cryptography import x509
+
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return ""
+    return ",".join(extension.value.get_values_for_type(x509.DNSName))
+
+
+@lru_cache(maxsize=1024)
+def describe(der: bytes) -> str:
+    """One line about a certificate for a person."""
+    facts = read_certificate(der)
+    expiry = datetime.fromtimestamp(facts.not_after, UTC)
+    return f"{facts.subject}, issued by {facts.issuer}, expires {expiry:%Y-%m-%d %H:%M} UTC"
+
+
+@lru_cache(maxsize=1024)
+def certificate_samples(sent: tuple[bytes, ...], verified: tuple[bytes, ...]) -> Mapping[SampleKey, float]:
+    """The certificate families for what the server sent and what was verified."""
+    if not sent:
+        return {}
+    leaf = read_certificate(sent[0])
+    samples: dict[SampleKey, float] = {
+        "probe_ssl_earliest_cert_expiry": min(read_certificate(der).not_after for der in sent),
+        (
+            "probe_ssl_last_chain_info",
+            leaf.fingerprint,
+            leaf.subject,
+            leaf.issuer,
+            leaf.alternatives,
+            leaf.serial,
+        ): 1.0,
+    }
+    if verified:
+        expiry = min(read_certificate(der).not_after for der in verified)
+        samples["probe_ssl_last_chain_expiry_timestamp_seconds"] = expiry
+    return samples
+
+
+def session_samples(sock: ssl.SSLSocket) -> dict[SampleKey, float]:
+    """The version and cipher families of a finished handshake."""
+    version = sock.version() or ""
+    cipher = sock.cipher()
+    return {
+        ("probe_tls_version_info", _SPOKEN.get(version, version)): 1.0,
+        ("probe_tls_cipher_info", cipher[0] if cipher else ""): 1.0,
+    }
