@@ -1,0 +1,287 @@
+"""From results to an answer: pure, no I/O, no clock.
+
+1. A pair's results fold into a `Track`. Hysteresis lives here and only here: three counted
+   failures in a row (the scheduled run and both confirmations) make a pair down, two successes
+   make it up again; three slow successes in a row make it slow, two quick ones end that.
+2. Controls decide whether a region sees the internet. A blind region's states are unknown, and a
+   failure counts only when a control has answered there since the failure began.
+3. The tracks of a feature's endpoints make its state in a region.
+4. The states across regions make the feature's answer by a ratio, the features the service's.
+
+`blocked`, `vantage` and `internal` never count against a service: they take a pair out of the vote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from exporter.model import NOT_THE_SERVICE, Answer, Endpoint, PairKey, Reason, Result, Service, State
+
+FAILURES_TO_DOWN = 3
+"""The scheduled run and both confirmations."""
+
+SUCCESSES_TO_UP = 2
+SLOW_RUNS_TO_DEGRADED = 3
+STALE_AFTER_INTERVALS = 3
+"""A pair that has not run for so many of its intervals says nothing any more."""
+
+
+class Condition(StrEnum):
+    """What a pair's track says now; the first four come from hysteresis."""
+
+    PENDING = "pending"
+    UP = "up"
+    SLOW = "slow"
+    DOWN = "down"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What the attempts at a pair so far say of it. Counts are of attempts in a row; times are unix seconds."""
+
+    standing: Condition = Condition.PENDING
+    excuse: Reason | None = None
+    failures: int = 0
+    successes: int = 0
+    slow: int = 0
+    quick: int = 0
+    last_at: float = 0.0
+    succeeded_at: float = 0.0
+    failing_since: float = 0.0
+    reason: Reason | None = None
+    message: str = ""
+
+    def condition(self, now: float, interval: float) -> Condition:
+        """The standing, unless the newest attempt could not judge the service or is too old."""
+        if self.standing is not Condition.PENDING and now - self.last_at > STALE_AFTER_INTERVALS * interval:
+            return Condition.UNKNOWN
+        if self.excuse is None:
+            return self.standing
+        return Condition.BLOCKED if self.excuse is Reason.BLOCKED else Condition.UNKNOWN
+
+
+def advance(track: Track, result: Result, degraded_above: float | None) -> Track:
+    """The track after one more attempt; `degraded_above` is in seconds."""
+    seen = replace(track, last_at=result.started, excuse=None, reason=result.reason, message=result.message)
+    if result.ok:
+        return _after_success(seen, result, degraded_above)
+    if result.reason in NOT_THE_SERVICE:
+        return replace(seen, excuse=result.reason)
+    failures = track.failures + 1
+    return replace(
+        seen,
+        failures=failures,
+        successes=0,
+        standing=Condition.DOWN if failures >= FAILURES_TO_DOWN else track.standing,
+        failing_since=track.failing_since if track.failures else result.started,
+    )
+
+
+def _after_success(track: Track, result: Result, degraded_above: float | None) -> Track:
+    successes = track.successes + 1
+    is_slow = degraded_above is not None and result.duration > degraded_above
+    slow, quick = (track.slow + 1, 0) if is_slow else (0, track.quick + 1)
+    standing = track.standing
+    if standing is Condition.PENDING or (standing is Condition.DOWN and successes >= SUCCESSES_TO_UP):
+        standing = Condition.UP
+    if standing is Condition.UP and slow >= SLOW_RUNS_TO_DEGRADED:
+        standing = Condition.SLOW
+    if standing is Condition.SLOW and quick >= SUCCESSES_TO_UP:
+        standing = Condition.UP
+    return replace(
+        track,
+        failures=0,
+        successes=successes,
+        slow=slow,
+        quick=quick,
+        standing=standing,
+        succeeded_at=result.started,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Whether a region sees the internet, and when a control last answered there (unix seconds)."""
+
+    seeing: bool
+    seen_at: float
+    sentence: str = ""
+
+
+def sight(controls: Sequence[tuple[Endpoint, Track]], now: float) -> Sight:
+    """A region sees while the newest attempt at one of its controls succeeded and is not stale."""
+    seen_at = max((track.succeeded_at for _, track in controls), default=0.0)
+    if any(_answers(track, endpoint.interval, now) for endpoint, track in controls):
+        return Sight(True, seen_at)
+    tried = [track for _, track in controls if track.last_at]
+    if len(tried) < len(controls) or not controls:
+        return Sight(False, seen_at, "its controls have not answered yet")
+    return Sight(False, seen_at, f"none of its {len(controls)} controls answers")
+
+
+def _answers(track: Track, interval: float, now: float) -> bool:
+    fresh = now - track.last_at <= STALE_AFTER_INTERVALS * interval
+    return fresh and track.failures == 0 and track.excuse is None and track.succeeded_at > 0
+
+
+def feature_state(conditions: Sequence[Condition], seeing: bool) -> State:
+    """The state of a feature in a region from its endpoints' conditions."""
+    voting = [c for c in conditions if c in (Condition.UP, Condition.SLOW, Condition.DOWN)]
+    if not seeing:
+        return State.UNKNOWN
+    if not voting:
+        return State.BLOCKED if Condition.BLOCKED in conditions else State.UNKNOWN
+    pending = conditions.count(Condition.PENDING)
+    if 2 * voting.count(Condition.DOWN) > len(voting) + pending:
+        return State.DOWN
+    if Condition.DOWN in voting or Condition.SLOW in voting:
+        return State.DEGRADED
+    # Missing data is not health: every endpoint answers before the feature is called up.
+    return State.UNKNOWN if pending else State.UP
+
+
+def feature_answer(states: Iterable[State]) -> Answer:
+    """Across regions: half or more of those that vote are down = down, fewer = partial."""
+    votes = [state for state in states if state in (State.UP, State.DEGRADED, State.DOWN)]
+    down = votes.count(State.DOWN)
+    if not votes:
+        return Answer.UNKNOWN
+    if 2 * down >= len(votes):
+        return Answer.DOWN
+    if down:
+        return Answer.PARTIAL
+    return Answer.DEGRADED if State.DEGRADED in votes else Answer.UP
+
+
+def service_answer(core: Sequence[Answer], every: Sequence[Answer]) -> Answer:
+    """Of a service: down when all its core features are, partial when anything is down anywhere."""
+    known = [answer for answer in core if answer is not Answer.UNKNOWN]
+    if not known:
+        return Answer.UNKNOWN
+    if all(answer is Answer.DOWN for answer in known):
+        return Answer.DOWN
+    if Answer.DOWN in every or Answer.PARTIAL in every:
+        return Answer.PARTIAL
+    return Answer.DEGRADED if Answer.DEGRADED in every else Answer.UP
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Of a service at a time, with the evidence as sentences, most important first."""
+
+    service: str
+    title: str
+    answer: Answer
+    features: Mapping[str, Answer]
+    states: Mapping[tuple[str, str], State]
+    sentences: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """The answer as one sentence."""
+        return _HEADLINES[self.answer].format(title=self.title)
+
+
+_HEADLINES = {
+    Answer.UP: "{title} is up.",
+    Answer.DEGRADED: "{title} is up, but degraded.",
+    Answer.PARTIAL: "{title} is partly down.",
+    Answer.DOWN: "{title} is down.",
+    Answer.UNKNOWN: "We can't tell whether {title} is down.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A feature in a region: its state and the newest complaint of an endpoint there."""
+
+    state: State
+    complaint: str = ""
+
+
+def judge(service: Service, tracks: Mapping[PairKey, Track], sights: Mapping[str, Sight], now: float) -> Verdict:
+    """The verdict of `service`; a pair without a track does not run there."""
+    seen: dict[str, dict[str, _Seen]] = {}
+    for feature in service.features:
+        regions = {
+            region: _see(feature.endpoints, region, tracks, sights[region], now)
+            for region in sights
+            if any((service.name, endpoint.name, region) in tracks for endpoint in feature.endpoints)
+        }
+        seen[feature.name] = regions
+    features = {name: feature_answer(item.state for item in regions.values()) for name, regions in seen.items()}
+    core = [features[feature.name] for feature in service.features if feature.core]
+    return Verdict(
+        service=service.name,
+        title=service.title,
+        answer=service_answer(core, list(features.values())),
+        features=features,
+        states={(name, region): item.state for name, regions in seen.items() for region, item in regions.items()},
+        sentences=_sentences(service, seen, features, sights),
+    )
+
+
+def _see(endpoints: Sequence[Endpoint], region: str, tracks: Mapping[PairKey, Track], sees: Sight, now: float) -> _Seen:
+    mine = [(e, tracks[key]) for e in endpoints if (key := (e.service, e.name, region)) in tracks]
+    conditions = [_proven(track, endpoint.interval, sees, now) for endpoint, track in mine]
+    complaints = [track for _, track in mine if track.message]
+    newest = max(complaints, key=lambda track: track.last_at, default=None)
+    return _Seen(feature_state(conditions, sees.seeing), newest.message if newest else "")
+
+
+def _proven(track: Track, interval: float, sees: Sight, now: float) -> Condition:
+    """A pair is down only if a control answered in its region since the failure began: else it may be the line."""
+    condition = track.condition(now, interval)
+    if condition is Condition.DOWN and sees.seen_at < track.failing_since:
+        return Condition.UNKNOWN
+    return condition
+
+
+def _sentences(
+    service: Service,
+    seen: Mapping[str, Mapping[str, _Seen]],
+    features: Mapping[str, Answer],
+    sights: Mapping[str, Sight],
+) -> tuple[str, ...]:
+    seeing = [region for region, sees in sights.items() if sees.seeing]
+    if not seeing:
+        return (*_blind_sentences(sights), "No region of ours sees the internet: the problem is on your end.")
+    said = [line for name, regions in seen.items() for line in _feature_sentences(name, regions)]
+    fine = [name for name, answer in features.items() if answer is Answer.UP]
+    if fine:
+        said.append(f"{_listed(fine)} {'is' if len(fine) == 1 else 'are'} fine in {_regions(len(seeing))}.")
+    return (*said, *_blind_sentences(sights))
+
+
+def _feature_sentences(name: str, regions: Mapping[str, _Seen]) -> Iterable[str]:
+    votes = sum(item.state in (State.UP, State.DEGRADED, State.DOWN) for item in regions.values())
+    for state, words in _STATE_WORDS.items():
+        where = [region for region, item in regions.items() if item.state is state]
+        if not where:
+            continue
+        complaint = next((regions[region].complaint for region in where if regions[region].complaint), "")
+        count = f"{len(where)} of {_regions(votes)}" if state in (State.DOWN, State.DEGRADED) else _regions(len(where))
+        yield f"{name} {words} in {count} ({', '.join(where)})" + (f": {complaint}." if complaint else ".")
+
+
+_STATE_WORDS = {
+    State.DOWN: "is down",
+    State.DEGRADED: "is degraded",
+    State.BLOCKED: "turns our probes away, which says nothing about others,",
+}
+
+
+def _blind_sentences(sights: Mapping[str, Sight]) -> tuple[str, ...]:
+    return tuple(f"{region} is blind: {sees.sentence}." for region, sees in sights.items() if not sees.seeing)
+
+
+def _regions(count: int) -> str:
+    return f"{count} region{'' if count == 1 else 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
