@@ -105,10 +105,14 @@ def _after_success(track: Track, result: Result, degraded_above: float | None) -
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Whether a region sees the internet, and when a control last answered there (unix seconds)."""
+    """Whether a region sees the internet, and when a control last answered there (unix seconds).
+
+    `pending` while its controls have not all been tried: not seeing, but not known to be blind.
+    """
 
     seeing: bool
     seen_at: float
+    pending: bool = False
     sentence: str = ""
 
 
@@ -119,8 +123,8 @@ def sight(controls: Sequence[tuple[Endpoint, Track]], now: float) -> Sight:
         return Sight(True, seen_at)
     tried = [track for _, track in controls if track.last_at]
     if len(tried) < len(controls) or not controls:
-        return Sight(False, seen_at, "its controls have not answered yet")
-    return Sight(False, seen_at, f"none of its {len(controls)} controls answers")
+        return Sight(False, seen_at, pending=True, sentence="its controls have not answered yet")
+    return Sight(False, seen_at, sentence=f"none of its {len(controls)} controls answers")
 
 
 def _answers(track: Track, interval: float, now: float) -> bool:
@@ -248,6 +252,8 @@ def _sentences(
     sights: Mapping[str, Sight],
 ) -> tuple[str, ...]:
     seeing = [region for region, sees in sights.items() if sees.seeing]
+    if all(sees.pending for sees in sights.values()):
+        return ("The first probes are still under way.",)
     if not seeing:
         return (*_blind_sentences(sights), "No region of ours sees the internet: the problem is on your end.")
     said = [line for name, regions in seen.items() for line in _feature_sentences(name, regions)]

@@ -1,0 +1,132 @@
+"""The latest of everything: results by pair, sights by region, verdicts by service.
+
+One `Store` in the main process. `record` takes each result as it comes; `judge` folds what came
+into verdicts, a few times a second at most, and says what changed. A pair that a new configuration
+does not change keeps all it has.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from exporter.model import CONTROLS, Answer, Config, Pair, PairKey, Reason, Result, State
+from exporter.verdict import Sight, Track, Verdict, advance, judge, sight
+
+SUCCESSES_KEPT, FAILURES_KEPT = 5, 10
+"""Of each pair: failures are kept longer, because they are what people come for."""
+
+
+@dataclass(slots=True)
+class Record:
+    """All that is kept of a pair. `latest` is the newest scheduled run, which the `probe_*` gauges show."""
+
+    pair: Pair
+    track: Track = field(default_factory=Track)
+    latest: Result | None = None
+    attempts: int = 0
+    failures: dict[Reason, int] = field(default_factory=dict)
+    succeeded: deque[Result] = field(default_factory=lambda: deque(maxlen=SUCCESSES_KEPT))
+    failed: deque[Result] = field(default_factory=lambda: deque(maxlen=FAILURES_KEPT))
+
+    @property
+    def results(self) -> list[Result]:
+        """What is kept, newest first."""
+        return sorted((*self.succeeded, *self.failed), key=lambda result: -result.started)
+
+    def take(self, result: Result) -> None:
+        """Count and keep one more result."""
+        self.attempts += 1
+        if result.reason is not None:
+            self.failures[result.reason] = self.failures.get(result.reason, 0) + 1
+        (self.succeeded if result.ok else self.failed).append(result)
+        if result.attempt == 0:
+            self.latest = result
+        self.track = advance(self.track, result, self.pair.endpoint.degraded_above)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A state of (feature, region), or with both empty a service's answer, that is not what it was."""
+
+    service: str
+    feature: str
+    region: str
+    before: State | Answer
+    after: State | Answer
+    sentence: str
+
+
+class Store:
+    """Everything that pages and metrics show."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.records: dict[PairKey, Record] = {}
+        self.sights: Mapping[str, Sight] = {}
+        self.verdicts: dict[str, Verdict] = {}
+        self.since: dict[str, float] = {}
+        self._now = now
+        self._config = Config((), (), (), ())
+
+    @property
+    def config(self) -> Config:
+        return self._config
+
+    def apply(self, config: Config) -> list[PairKey]:
+        """Take a new configuration; the keys of the pairs that are gone or begin anew."""
+        kept = {pair.key: self.records[pair.key] for pair in config.pairs if self._unchanged(pair)}
+        gone = [key for key in self.records if key not in kept]
+        self.records = {pair.key: kept.get(pair.key) or Record(pair) for pair in config.pairs}
+        self._config = config
+        names = {service.name for service in config.services}
+        self.verdicts = {name: verdict for name, verdict in self.verdicts.items() if name in names}
+        self.since = {name: since for name, since in self.since.items() if name in names}
+        self.judge()
+        return gone
+
+    def record(self, key: PairKey, result: Result) -> Record | None:
+        """Take a result; None when a reload has taken its pair away meanwhile."""
+        record = self.records.get(key)
+        if record is not None:
+            record.take(result)
+        return record
+
+    def controls_of(self, region: str) -> list[PairKey]:
+        """The keys of a region's controls."""
+        return [key for key in self.records if key[0] == CONTROLS and key[2] == region]
+
+    def judge(self) -> list[Change]:
+        """Make sights and verdicts anew and return what changed."""
+        now = self._now()
+        self.sights = {region.name: self._sight(region.name, now) for region in self._config.regions}
+        tracks = {key: record.track for key, record in self.records.items()}
+        changes: list[Change] = []
+        for service in self._config.services:
+            verdict = judge(service, tracks, self.sights, now)
+            changes += self._changes(self.verdicts.get(service.name), verdict)
+            if service.name not in self.since or self.verdicts[service.name].answer is not verdict.answer:
+                self.since[service.name] = now
+            self.verdicts[service.name] = verdict
+        return changes
+
+    def _unchanged(self, pair: Pair) -> bool:
+        known = self.records.get(pair.key)
+        return known is not None and known.pair == pair
+
+    def _sight(self, region: str, now: float) -> Sight:
+        found = [self.records[key] for key in self.controls_of(region)]
+        return sight([(record.pair.endpoint, record.track) for record in found], now)
+
+    @staticmethod
+    def _changes(before: Verdict | None, after: Verdict) -> list[Change]:
+        states = before.states if before else {}
+        changed = [
+            Change(after.service, feature, region, was, state, "")
+            for (feature, region), state in after.states.items()
+            if (was := states.get((feature, region), State.UNKNOWN)) is not state
+        ]
+        was = before.answer if before else Answer.UNKNOWN
+        if was is not after.answer:
+            changed.append(Change(after.service, "", "", was, after.answer, " ".join(after.sentences)))
+        return changed
