@@ -126,7 +126,7 @@ class Store:
             for (feature, region), state in after.states.items()
             if (was := states.get((feature, region), State.UNKNOWN)) is not state
         ]
-        was = before.answer if before else Answer.UNKNOWN
-        if was is not after.answer:
-            changed.append(Change(after.service, "", "", was, after.answer, " ".join(after.sentences)))
+        answered = before.answer if before else Answer.UNKNOWN
+        if answered is not after.answer:
+            changed.append(Change(after.service, "", "", answered, after.answer, " ".join(after.sentences)))
         return changed
