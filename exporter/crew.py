@@ -1,0 +1,142 @@
+"""The main process's side of its workers: start, assign, listen, restart, stop.
+
+A worker that dies is started again and counted; one that says nothing for `SILENT_AFTER` seconds
+is killed for it. Its pairs keep their phases, and their last results stand until they are stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+from exporter import wire
+from exporter.model import NetworkOptions, Pair, PairKey
+from exporter.schedule import worker_of
+
+log = logging.getLogger(__name__)
+
+SILENT_AFTER = 30.0
+"""Seconds: thirty heartbeats."""
+
+RESTART_AFTER = 0.5
+"""Seconds, so that a worker that cannot start does not eat the machine."""
+
+_DESCRIPTORS_KEPT = 64
+
+
+def default_count() -> int:
+    """One worker per core less one, at least one."""
+    return max(1, len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 2) - 1)
+
+
+def capacity() -> int:
+    """How many probes one worker may have in flight: what its descriptors allow, two for each probe."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(16, min(2000, (limit - _DESCRIPTORS_KEPT) // 2))
+
+
+class Crew:
+    """`count` workers; `on_batch` is called with each batch as it comes."""
+
+    def __init__(self, count: int, on_batch: Callable[[wire.Batch], None], log_options: tuple[str, str]) -> None:
+        self.restarts = 0
+        self._in_flight = [0] * count
+        self._on_batch = on_batch
+        self._log_options = log_options
+        self._assignments = [wire.Assignment(NetworkOptions(), (), capacity())] * count
+        self._writers: list[asyncio.StreamWriter | None] = [None] * count
+        self._keepers: list[asyncio.Task[None]] = []
+
+    @property
+    def count(self) -> int:
+        return len(self._assignments)
+
+    @property
+    def in_flight(self) -> int:
+        """Probes under way in all workers, as of their last word."""
+        return sum(self._in_flight)
+
+    def start(self) -> None:
+        self._keepers = [asyncio.create_task(self._keep(index)) for index in range(self.count)]
+
+    def assign(self, network: NetworkOptions, pairs: Iterable[Pair]) -> None:
+        """Share out the pairs anew."""
+        shares: list[list[Pair]] = [[] for _ in range(self.count)]
+        for pair in pairs:
+            shares[worker_of(pair, self.count)].append(pair)
+        for index, share in enumerate(shares):
+            self._assignments[index] = wire.Assignment(network, tuple(share), capacity())
+            self._send(index, self._assignments[index])
+
+    def soon(self, keys: Iterable[PairKey]) -> None:
+        """Have these pairs run now; each worker knows which are its own."""
+        message = wire.Soon(tuple(keys))
+        for index in range(self.count):
+            self._send(index, message)
+
+    async def stop(self) -> None:
+        """End all workers; the probes in flight are given up."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    def _send(self, index: int, message: object) -> None:
+        writer = self._writers[index]
+        if writer is not None and not writer.is_closing():
+            writer.write(wire.frame(message))
+
+    async def _keep(self, index: int) -> None:
+        while True:
+            began = time.monotonic()
+            code = await self._run(index)
+            self.restarts += 1
+            log.warning("worker ended, starting another", extra={"worker": index, "exit_code": code})
+            await asyncio.sleep(max(0.0, RESTART_AFTER - (time.monotonic() - began)))
+
+    async def _run(self, index: int) -> int | None:
+        ours, theirs = socket.socketpair()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "exporter.worker", str(theirs.fileno()), *self._log_options),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        except OSError as error:
+            ours.close()
+            log.error("cannot start a worker", extra={"worker": index, "reason": error.strerror})
+            return None
+        finally:
+            theirs.close()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            self._writers[index] = writer
+            self._send(index, self._assignments[index])
+            await self._listen(index, reader)
+        finally:
+            self._writers[index] = None
+            self._in_flight[index] = 0
+            writer.close()
+            await _end(process)
+        return process.returncode
+
+    async def _listen(self, index: int, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+            while True:
+                batch: wire.Batch = await asyncio.wait_for(wire.receive(reader), SILENT_AFTER)
+                self._in_flight[index] = batch.in_flight
+                self._on_batch(batch)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        # Shielded: a worker is reaped even while the whole program is being stopped.
+        await asyncio.shield(process.wait())

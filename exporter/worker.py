@@ -1,0 +1,133 @@
+"""The process that probes: it runs its pairs' schedule and sends every result to the main process.
+
+Started by `crew` as `python -m exporter.worker FD LEVEL`. It ends when the main process closes the socket, so none
+outlives it. A busy worker cannot distort a first byte (the kernel stamps it), but it can start late:
+so collector pauses are kept out of the way, and results go out in batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from exporter import attempt, logs, wire
+from exporter.model import NetworkOptions
+from exporter.net import Network
+from exporter.schedule import Run, Schedule
+
+BATCH_EVERY = 0.05
+"""Seconds that a result may wait for company."""
+
+HEARTBEAT = 1.0
+"""Seconds after which a batch goes out even if it is empty, so that a stalled worker is noticed."""
+
+
+class Worker:
+    """One shard of the pairs."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._options = NetworkOptions()
+        self._network = Network(self._options)
+        self._retired: list[Network] = []
+        self._schedule: Schedule | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._packed: list[tuple[Any, ...]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.TimerHandle | None = None
+
+    async def work(self) -> None:
+        """Until the main process goes away."""
+        self._flushing = self._loop.call_later(HEARTBEAT, self._flush)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await self._obey(await wire.receive(self._reader))
+
+    async def _obey(self, message: object) -> None:
+        if isinstance(message, wire.Soon) and self._schedule is not None:
+            self._schedule.soon(message.keys, self._loop.time())
+        elif isinstance(message, wire.Assignment):
+            await self._assign(message)
+        self._tick()
+
+    async def _assign(self, message: wire.Assignment) -> None:
+        clock = self._network.clock
+        if message.network != self._options:
+            await self._reconnect(message.network)
+        if self._schedule is None:
+            self._schedule = Schedule(clock.time(), self._loop.time(), message.capacity)
+        self._schedule.replace(message.pairs, self._loop.time())
+        gc.collect()
+        gc.freeze()
+
+    async def _reconnect(self, options: NetworkOptions) -> None:
+        # Probes in flight go on with the network that they began with; it is closed a reload later.
+        for old in self._retired:
+            await old.close()
+        self._retired = [self._network]
+        self._options, self._network = options, Network(options)
+
+    def _tick(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        schedule = self._schedule
+        if schedule is None:
+            return
+        for run in schedule.due(self._loop.time()):
+            task = self._loop.create_task(self._probe(run, schedule))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        next_at = schedule.next_at()
+        self._timer = self._loop.call_at(next_at, self._tick) if next_at is not None else None
+
+    async def _probe(self, run: Run, schedule: Schedule) -> None:
+        before = schedule.next_at()
+        result = await attempt.run(run.pair, self._network, run.number)
+        schedule.done(run, result, self._loop.time())
+        if not self._packed and self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = self._loop.call_later(BATCH_EVERY, self._flush)
+        self._packed.append(wire.pack(run.pair.key, result, run.lag))
+        if not result.ok and before != schedule.next_at():
+            self._tick()
+
+    def _flush(self) -> None:
+        schedule = self._schedule
+        skipped = dict(schedule.skipped) if schedule else {}
+        batch = wire.Batch(wire.dump(self._packed), skipped, schedule.running if schedule else 0)
+        self._writer.write(wire.frame(batch))
+        self._packed = []
+        if schedule:
+            schedule.skipped.clear()
+        self._flushing = self._loop.call_later(HEARTBEAT, self._flush)
+
+
+async def _main(descriptor: int) -> None:
+    ours = socket.socket(fileno=descriptor)
+    reader, writer = await asyncio.open_connection(sock=ours)
+    await Worker(reader, writer).work()
+
+
+def main() -> None:
+    """Entry of the child process."""
+    # Ctrl-C reaches the whole foreground group: the main process decides when its workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logs.configure(*sys.argv[2:4])
+    # Collections of the youngest generation at every 700 allocations cost milliseconds at the wrong time.
+    gc.set_threshold(50_000, 50, 50)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(_main(int(sys.argv[1])))
+    # Probes in flight have nobody to report to any more.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
