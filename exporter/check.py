@@ -1,0 +1,114 @@
+"""One round of probes now, in this process, and what came of it: for `outage-exporter check`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from exporter import attempt
+from exporter.model import CONTROLS, NOT_THE_SERVICE, Config, Pair, PairKey, Result, Service
+from exporter.net import Network
+from exporter.state import Store
+from exporter.verdict import FAILURES_TO_DOWN, Verdict
+
+AT_ONCE = 50
+CONFIRM_AFTER = 1.0
+"""Seconds: a person waits, so failures are confirmed sooner than in scheduled mode."""
+
+Progress = Callable[[int, int], None]
+
+
+def narrow(config: Config, names: Sequence[str]) -> Config:
+    """The configuration with these services only (all when empty) and the controls. KeyError names a stranger."""
+    known = {service.name: service for service in config.services}
+    services: tuple[Service, ...] = tuple(known[name] for name in names) or config.services
+    wanted = {service.name for service in services} | {CONTROLS}
+    pairs = tuple(pair for pair in config.pairs if pair.endpoint.service in wanted)
+    return replace(config, services=services, pairs=pairs)
+
+
+async def check(config: Config, progress: Progress) -> Store:
+    """Probe every pair once, confirm what failed unless no region sees the internet, and judge."""
+    store = Store(time.time)
+    store.apply(config)
+    network = Network(config.network)
+    try:
+        pairs: Sequence[Pair] = config.pairs
+        for number in range(FAILURES_TO_DOWN):
+            await _round(pairs, network, store, number, progress)
+            pairs = _unproven(config, store)
+            if not pairs or not any(sight.seeing for sight in store.sights.values()):
+                break
+            await asyncio.sleep(CONFIRM_AFTER)
+    finally:
+        await network.close()
+    return store
+
+
+def _unproven(config: Config, store: Store) -> list[Pair]:
+    """Pairs whose failure is not confirmed, and the controls of their regions."""
+    store.judge()
+    failing = [pair for pair in config.pairs if store.records[pair.key].track.failures]
+    regions = {pair.region.name for pair in failing}
+    controls = [p for p in config.pairs if p.endpoint.service == CONTROLS and p.region.name in regions]
+    return list({pair.key: pair for pair in (*failing, *controls)}.values())
+
+
+async def _round(pairs: Sequence[Pair], network: Network, store: Store, number: int, progress: Progress) -> None:
+    gate = asyncio.Semaphore(AT_ONCE)
+    finished = 0
+
+    async def one(pair: Pair) -> None:
+        nonlocal finished
+        async with gate:
+            store.record(pair.key, await attempt.run(pair, network, number))
+        finished += 1
+        progress(finished, len(pairs))
+
+    await asyncio.gather(*map(one, pairs))
+    store.judge()
+
+
+def as_json(store: Store) -> dict[str, Any]:
+    """The verdicts with the newest result of every pair, for `--json`."""
+    return {
+        "services": [verdict_json(verdict) for verdict in store.verdicts.values()],
+        "regions": [
+            {"region": name, "seeing": sight.seeing, "sentence": sight.sentence} for name, sight in store.sights.items()
+        ],
+        "results": [result_json(key, record.results[0]) for key, record in store.records.items() if record.results],
+    }
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON."""
+    return {
+        "service": verdict.service,
+        "title": verdict.title,
+        "answer": verdict.answer,
+        "headline": verdict.headline,
+        "sentences": verdict.sentences,
+        "features": verdict.features,
+        "states": [
+            {"feature": feature, "region": region, "state": state}
+            for (feature, region), state in verdict.states.items()
+        ],
+    }
+
+
+def result_json(key: PairKey, result: Result) -> dict[str, Any]:
+    """A result as JSON; `counts` tells whether it says anything of the service."""
+    service, endpoint, region = key
+    return {
+        "service": service,
+        "endpoint": endpoint,
+        "region": region,
+        "ok": result.ok,
+        "reason": result.reason,
+        "message": result.message,
+        "duration_seconds": round(result.duration, 6),
+        "counts": result.ok or result.reason not in NOT_THE_SERVICE,
+    }

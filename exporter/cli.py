@@ -1,0 +1,263 @@
+"""The command line: run, check, probe, config, healthcheck. Flags in the Prometheus ecosystem's spelling."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import ssl
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import exporter
+from exporter import attempt, check, config, kinds, logs, terminal
+from exporter.errors import ConfigError
+from exporter.model import Answer, Config, Endpoint, Pair
+from exporter.net import Network
+
+PORT = 19720
+EXIT_STATUS = {Answer.UP: 0, Answer.DEGRADED: 1, Answer.PARTIAL: 1, Answer.DOWN: 2, Answer.UNKNOWN: 3}
+"""As monitoring plugins do: OK, WARNING, CRITICAL, UNKNOWN."""
+
+_PROBE_TIMEOUT = 10.0
+_HEALTH_TIMEOUT = 3.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"outage-exporter: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return EXIT_STATUS[Answer.UNKNOWN] if options.command is _check else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="outage-exporter", description="Is it down? A Prometheus exporter that answers."
+    )
+    parser.add_argument("--version", action="version", version=f"outage-exporter {exporter.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", help="probe on a schedule and serve metrics and pages"))
+    _add_check(commands.add_parser("check", help="probe once now and say what is down"))
+    _add_probe(commands.add_parser("probe", help="one probe, with everything that it saw"))
+    _add_config(commands.add_parser("config", help="check, show or describe the configuration"))
+    _add_healthcheck(commands.add_parser("healthcheck", help="ask a running exporter whether it is healthy"))
+    return parser
+
+
+def _add_config_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config.file",
+        dest="files",
+        metavar="PATH",
+        type=Path,
+        action="append",
+        default=[],
+        help="a YAML file or a folder of them; repeat to merge (default: the TikTok configuration that ships)",
+    )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_config_file(parser)
+    parser.add_argument(
+        "--web.listen-address",
+        dest="addresses",
+        metavar="HOST:PORT",
+        action="append",
+        help=f"where to serve; repeat for more (default: :{PORT})",
+    )
+    parser.add_argument("--web.config.file", dest="web_config", metavar="PATH", type=Path, help="TLS and users")
+    parser.add_argument("--data.dir", dest="data", metavar="DIR", type=Path, default=Path("data"), help="incidents")
+    parser.add_argument("--shard", metavar="I/N", type=_shard, default=(1, 1), help="run only part I of N of the pairs")
+    parser.add_argument("--workers", metavar="N", type=_count, help="probing processes (default: cores less one)")
+    parser.add_argument("--log.level", dest="log_level", choices=logs.LEVELS, default="info")
+    parser.add_argument("--log.format", dest="log_format", choices=logs.FORMATS, default="logfmt")
+    parser.set_defaults(command=_run)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_config_file(parser)
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help="which ones (default: all)")
+    parser.add_argument("--json", action="store_true", help="print the verdicts and results as JSON")
+    parser.set_defaults(command=_check)
+
+
+def _add_probe(parser: argparse.ArgumentParser) -> None:
+    _add_config_file(parser)
+    parser.add_argument("url", metavar="URL", help="http://, https://, tcp://host:port or icmp://host")
+    parser.add_argument("--region", metavar="R", help="a region of the configuration (default: the first)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(command=_probe)
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    for name, command, words in (
+        ("check", _config_check, "say every mistake, or that there is none"),
+        ("show", _config_show, "print the merged configuration, secrets hidden"),
+    ):
+        action = actions.add_parser(name, help=words)
+        _add_config_file(action)
+        action.set_defaults(command=command)
+    actions.add_parser("schema", help="print the JSON Schema for editors").set_defaults(command=_config_schema)
+
+
+def _add_healthcheck(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--url", default=f"http://127.0.0.1:{PORT}/-/healthy", help="what to ask (default: %(default)s)"
+    )
+    parser.set_defaults(command=_healthcheck)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a shard; write I/N with I from 1 to N, such as 2/5")
+    return int(index), int(count)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers, from 1 to 256")
+    return int(text)
+
+
+def _load(options: argparse.Namespace) -> Config:
+    return config.load(options.files or [config.shipped()], os.environ)
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Imported here: the web server costs the other commands a quarter of a second.
+    from exporter.main import Settings, run
+
+    logs.configure(options.log_level, options.log_format)
+    settings = Settings(
+        files=tuple(options.files or [config.shipped()]),
+        addresses=tuple(options.addresses or [f":{PORT}"]),
+        web_config=options.web_config,
+        data=options.data,
+        shard=options.shard,
+        workers=options.workers,
+        log_options=(options.log_level, options.log_format),
+    )
+    return asyncio.run(run(settings))
+
+
+def _check(options: argparse.Namespace) -> int:
+    logs.configure("error")
+    loaded = _load(options)
+    try:
+        narrowed = check.narrow(loaded, options.services)
+    except KeyError as error:
+        known = ", ".join(service.name for service in loaded.services)
+        print(f"outage-exporter: {error.args[0]!r} is not a configured service ({known})", file=sys.stderr)
+        return EXIT_STATUS[Answer.UNKNOWN]
+    store = asyncio.run(check.check(narrowed, _progress))
+    if options.json:
+        print(json.dumps(check.as_json(store), indent=2))
+    else:
+        print("\n\n".join(terminal.verdict_text(v, sys.stdout.isatty()) for v in store.verdicts.values()))
+    return max(EXIT_STATUS[verdict.answer] for verdict in store.verdicts.values())
+
+
+def _progress(finished: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\r\x1b[K" if finished == total else "\r"
+        print(f"\rprobing: {finished} of {total}", end=end, file=sys.stderr, flush=True)
+
+
+def _probe(options: argparse.Namespace) -> int:
+    logs.configure("error")
+    loaded = _load(options)
+    regions = {region.name: region for region in loaded.regions}
+    if options.region is not None and options.region not in regions:
+        print(f"outage-exporter: {options.region!r} is not a region ({', '.join(regions)})", file=sys.stderr)
+        return 1
+    region = regions[options.region] if options.region else loaded.regions[0]
+    try:
+        pair = Pair(_ad_hoc(options.url, loaded), region)
+    except ValueError as error:
+        print(f"outage-exporter: {error}", file=sys.stderr)
+        return 1
+    result = asyncio.run(_probe_once(pair, loaded))
+    if options.json:
+        print(
+            json.dumps(
+                {**check.result_json(pair.key, result), "phases": result.phases, "facts": result.facts}, indent=2
+            )
+        )
+    else:
+        print(terminal.result_text(pair.endpoint.target, region.name, result, sys.stdout.isatty()))
+    return 0 if result.ok else 1
+
+
+def _ad_hoc(url: str, loaded: Config) -> Endpoint:
+    """The configured endpoint with this very URL, or one with its kind's defaults; ValueError says what is wrong."""
+    for pair in loaded.pairs:
+        if pair.endpoint.kind == "http" and pair.endpoint.target == url:
+            return pair.endpoint
+    scheme = urlsplit(url).scheme
+    kind = "http" if scheme in ("http", "https") else scheme
+    if kind not in ("http", "tcp", "icmp"):
+        raise ValueError(f"{url!r} is not a URL to probe; begin with http://, https://, tcp:// or icmp://")
+    target = url if kind == "http" else urlsplit(url).netloc
+    module = kinds.module("probes", kind)
+    module.check_target(target)
+    return Endpoint("adhoc", "adhoc", "probe", kind, target, module.Options(), 60.0, _PROBE_TIMEOUT)
+
+
+async def _probe_once(pair: Pair, loaded: Config) -> attempt.Result:
+    network = Network(loaded.network)
+    try:
+        return await attempt.run(pair, network)
+    finally:
+        await network.close()
+
+
+def _config_check(options: argparse.Namespace) -> int:
+    loaded = _load(options)
+    services, regions = len(loaded.services), len(loaded.regions)
+    print(f"No mistake: {services} services, {regions} regions, {len(loaded.pairs)} pairs.")
+    return 0
+
+
+def _config_show(options: argparse.Namespace) -> int:
+    print(_load(options).shown, end="")
+    return 0
+
+
+def _config_schema(options: argparse.Namespace) -> int:
+    print(json.dumps(config.schema(), indent=2))
+    return 0
+
+
+def _healthcheck(options: argparse.Namespace) -> int:
+    trusting = ssl.create_default_context()
+    # Our own server on our own machine: its certificate names another host.
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen(options.url, timeout=_HEALTH_TIMEOUT, context=trusting) as answer:  # noqa: S310
+            print(f"healthy: {answer.status}")
+            return 0
+    except urllib.error.HTTPError as error:
+        # Asking for a password is an answer of a healthy server.
+        print(f"answered {error.code}")
+        return 0 if error.code == 401 else 1
+    except (OSError, ValueError) as error:
+        print(f"not healthy: {getattr(error, 'reason', error)}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""The main process: workers, store, pages and metrics, started, joined, reloaded, stopped.
+
+It never probes. Results come from the crew, go to the store and the metrics page at once, and are
+judged a few times a second. A reload applies a whole new configuration or nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from exporter import config, web, wire
+from exporter.crew import Crew, default_count
+from exporter.errors import ConfigError
+from exporter.history import History
+from exporter.metrics import Own, Page
+from exporter.model import CONTROLS, NOT_THE_SERVICE, Config, PairKey, Result
+from exporter.schedule import in_shard
+from exporter.state import Change, Store
+
+log = logging.getLogger(__name__)
+
+JUDGE_EVERY = 0.5
+"""Seconds between two judgements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line says; `shard` is (index from 1, count), `log_options` (level, format)."""
+
+    files: tuple[Path, ...]
+    addresses: tuple[str, ...]
+    web_config: Path | None
+    data: Path
+    shard: tuple[int, int]
+    workers: int | None
+    log_options: tuple[str, str]
+
+
+class Program:
+    """One running exporter."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._history = History(settings.data)
+        self._store = Store(time.time)
+        self._page = Page()
+        self._own = Own()
+        self._crew = Crew(settings.workers or default_count(), self._take, settings.log_options)
+        self._reloading = asyncio.Lock()
+
+    def apply(self, loaded: Config) -> None:
+        """Make `loaded` what runs: drop what went, keep what did not change."""
+        self._own.configuration_applied(time.time())
+        mine = _of_shard(loaded, self._settings.shard)
+        for key in self._store.apply(mine):
+            self._page.remove(key)
+        for record in self._store.records.values():
+            self._page.add(record, histograms=mine.histograms)
+        self._crew.assign(mine.network, mine.pairs)
+
+    async def reload(self) -> list[str]:
+        """Read the files again; the mistakes, when there are any and nothing was applied."""
+        async with self._reloading:
+            try:
+                loaded = await asyncio.to_thread(config.load, self._settings.files, os.environ)
+            except ConfigError as error:
+                self._own.configuration_refused()
+                mistakes = [str(mistake) for mistake in error.mistakes]
+                log.error("configuration not applied", extra={"mistakes": mistakes})
+                return mistakes
+            self.apply(loaded)
+            log.info("configuration applied", extra={"pairs": len(self._store.records)})
+            return []
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Probe and serve until `stop`."""
+        site = web.Site(
+            store=self._store,
+            page=self._page,
+            own=self._own,
+            history=self._history,
+            reload=self.reload,
+            ready=self._ready,
+        )
+        server = await web.serve(web.application(site), self._settings.addresses, self._settings.web_config)
+        self._crew.start()
+        judging = asyncio.create_task(self._judge_forever())
+        log.info("serving", extra={"addresses": ",".join(self._settings.addresses), "workers": self._crew.count})
+        try:
+            await stop.wait()
+        finally:
+            judging.cancel()
+            await self._crew.stop()
+            await server.close()
+            self._history.close()
+
+    def _ready(self) -> bool:
+        return any(record.attempts for record in self._store.records.values())
+
+    def _take(self, batch: wire.Batch) -> None:
+        controls: set[PairKey] = set()
+        for key, result, lag in wire.load(batch.results):
+            record = self._store.record(key, result)
+            if record is None:
+                continue
+            self._page.update(record, result)
+            if result.attempt == 0:
+                self._own.observe_lag(lag)
+            controls |= self._asked_controls(key, result)
+        self._own.observe_batch(batch.skipped)
+        if controls:
+            self._crew.soon(controls)
+
+    def _asked_controls(self, key: PairKey, result: Result) -> set[PairKey]:
+        """When something fails: is it the line? Its region's controls answer that at once."""
+        if result.ok or result.reason in NOT_THE_SERVICE or key[0] == CONTROLS:
+            return set()
+        return set(self._store.controls_of(key[2]))
+
+    async def _judge_forever(self) -> None:
+        while True:
+            await asyncio.sleep(JUDGE_EVERY)
+            for change in self._store.judge():
+                _log_change(change)
+            for verdict in self._store.verdicts.values():
+                self._history.note(verdict, time.time())
+            self._own.workers(self._crew.count, self._crew.restarts, self._crew.in_flight)
+
+
+def _of_shard(loaded: Config, shard: tuple[int, int]) -> Config:
+    """This shard's part; the controls belong to every shard, because each needs its own sight."""
+    index, count = shard
+    pairs = tuple(p for p in loaded.pairs if p.endpoint.service == CONTROLS or in_shard(p, index, count))
+    return replace(loaded, pairs=pairs)
+
+
+def _log_change(change: Change) -> None:
+    where = {"feature": change.feature, "region": change.region} if change.feature else {"why": change.sentence}
+    log.info(
+        "state changed" if change.feature else "verdict changed",
+        extra={"service": change.service, **where, "before": change.before, "after": change.after},
+    )
+
+
+async def run(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; ConfigError or OSError when it cannot start."""
+    loaded = config.load(settings.files, os.environ)
+    program = Program(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[list[str]]] = set()
+
+    def reload() -> None:
+        task = loop.create_task(program.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    program.apply(loaded)
+    if sys.stderr.isatty():
+        _greet(settings.addresses[0])
+    await program.serve(stop)
+    return 0
+
+
+def _greet(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    print(f"Open http://{host or 'localhost'}:{port}/ - metrics at /metrics. Ctrl-C stops.", file=sys.stderr)
