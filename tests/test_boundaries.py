@@ -1,0 +1,101 @@
+"""The rooms of this house, held by reading every import: a number may import only smaller numbers."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "exporter"
+
+# One line a floor, lowest first; names on a line that are joined by "+" are one room, "|" separates siblings.
+FLOORS = (
+    "model",
+    "errors | kinds",
+    "options",
+    "logs",
+    "net",
+    "probes | regions",
+    "verdict | config",
+    "attempt",
+    "schedule+worker+wire+crew | state+history",
+    "metrics",
+    "web",
+    "check | terminal",
+    "main",
+    "cli",
+)
+ROOMS = {
+    name.strip(): (floor, room.strip())
+    for floor, line in enumerate(FLOORS)
+    for room in line.split("|")
+    for name in room.split("+")
+}
+ONLY_IN = {
+    "yaml": "config",
+    "pydantic": "config",
+    "prometheus_client": "metrics",
+    "sqlite3": "history",
+    "aiohttp": "web",
+    "aiodns": "net",
+    "httptools": "net",
+    "h2": "net",
+    "socksio": "net",
+}
+
+
+def room_of(file: Path) -> str:
+    first = file.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports_of(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def files() -> list[Path]:
+    return [file for file in sorted(PACKAGE.rglob("*.py")) if file.parent != PACKAGE or file.stem != "__init__"]
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_room_imports_only_from_lower_floors(file: Path) -> None:
+    mine = room_of(file)
+    floor, room = ROOMS[mine]
+    for name in imports_of(file):
+        parts = name.split(".")
+        if parts[0] != "exporter" or len(parts) < 2 or parts[1] not in ROOMS:
+            continue
+        other_floor, other_room = ROOMS[parts[1]]
+        assert other_floor < floor or other_room == room, f"{mine} imports {name}"
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_library_is_used_only_in_its_room(file: Path) -> None:
+    for name in imports_of(file):
+        home = ONLY_IN.get(name.split(".")[0])
+        assert home is None or room_of(file) == home, f"{name} belongs to {home}"
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_sockets_are_opened_only_in_net(file: Path) -> None:
+    if room_of(file) in ("net", "web"):
+        return
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            # A socket pair to a worker, and a descriptor inherited from one, lead to no network.
+            inherited = any(keyword.arg == "fileno" for keyword in node.keywords)
+            assert called not in ("socket.socket", "socket.create_connection") or inherited, called
+
+
+@pytest.mark.parametrize("file", [*(PACKAGE / "probes").glob("*.py"), *(PACKAGE / "regions").glob("*.py")])
+def test_siblings_never_import_each_other(file: Path) -> None:
+    mine = room_of(file)
+    assert not [name for name in imports_of(file) if name.startswith(f"exporter.{mine}.")]
