@@ -125,7 +125,8 @@ class Schedule:
 
     def _may_start(self, entry: _Entry, number: int) -> bool:
         if entry.running:
-            self.skipped["overlap"] += number == 0
+            if number == 0:
+                self.skipped["overlap"] += 1
             return False
         if self.running >= self._capacity:
             self.skipped["capacity"] += 1
@@ -143,7 +144,9 @@ class Schedule:
         phase = _fraction(pair) * interval
         turn = math.floor((at + self._offset - phase + interval / 2) / interval) + 1
         following = turn * interval + phase - self._offset
-        missed = math.floor((now - following) / interval) + 1 if now >= following else 0
+        if now < following:
+            return following
+        missed = math.floor((now - following) / interval) + 1
         self.skipped["late"] += missed
         return following + missed * interval
 

@@ -1,0 +1,159 @@
+"""A DNS server whose zone is a dictionary that may change while it runs: UDP and TCP, or DNS over TLS (RFC 7858).
+
+Zone keys are lower-case names without the trailing dot. A name that is not in the zone does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from tests.servers.listener import Listener, streams
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a name answers. Records are `TYPE data` in zone file syntax: `A 127.0.0.1`, `MX 10 mail.example.`.
+
+    A type without a record is answered with NOERROR and no data. `delay` is seconds. `truncated` sets TC and
+    leaves the records out over UDP only, so that the client must come back by TCP. `silent` never answers.
+    """
+
+    records: tuple[str, ...] = ()
+    rcode: dns.rcode.Rcode = dns.rcode.NOERROR
+    silent: bool = False
+    delay: float = 0.0
+    truncated: bool = False
+    wrong_id: bool = False
+    ttl: int = 60
+    authority: tuple[str, ...] = ()
+    additional: tuple[str, ...] = ()
+
+
+def addresses(*found: str) -> Answer:
+    """A and AAAA records."""
+    return Answer(tuple(f"{'AAAA' if ':' in address else 'A'} {address}" for address in found))
+
+
+NXDOMAIN = Answer(rcode=dns.rcode.NXDOMAIN)
+SERVFAIL = Answer(rcode=dns.rcode.SERVFAIL)
+REFUSED = Answer(rcode=dns.rcode.REFUSED)
+SILENCE = Answer(silent=True)
+
+
+@dataclass
+class DNSServer:
+    """`async with DNSServer(zone) as server:` listens on `server.address`, `server.port`.
+
+    With `tls` it speaks DNS over TLS alone. `queries` holds (name, type, transport) of each query.
+    """
+
+    zone: Mapping[str, Answer]
+    address: str = "127.0.0.1"
+    port: int = 0
+    tls: ssl.SSLContext | None = None
+    queries: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def __aenter__(self) -> Self:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = Listener(self._serve, self.address, self.port)
+        self._listener.open()
+        self.port = self._listener.port
+        self._udp: asyncio.DatagramTransport | None = None
+        if self.tls is None:
+            try:
+                await self._open_udp()
+            except BaseException:
+                await self._listener.aclose()
+                raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._udp is not None:
+            self._udp.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listener.aclose()
+        await asyncio.sleep(0)  # let the datagram transport close its socket
+
+    async def _open_udp(self) -> None:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Datagrams(self), local_addr=(self.address, self.port), family=socket.AF_INET
+        )
+        self._udp = transport
+
+    def datagram(self, wire: bytes, sender: tuple[str, int]) -> None:
+        task = asyncio.ensure_future(self._answer_datagram(wire, sender))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer_datagram(self, wire: bytes, sender: tuple[str, int]) -> None:
+        reply = await self._reply(wire, "udp")
+        if reply is not None and self._udp is not None:
+            self._udp.sendto(reply, sender)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        transport = "tls" if self.tls else "tcp"
+        async with streams(connection, self.tls) as (reader, writer):
+            while True:
+                size = int.from_bytes(await reader.readexactly(2), "big")
+                reply = await self._reply(await reader.readexactly(size), transport)
+                if reply is not None:
+                    writer.write(len(reply).to_bytes(2, "big") + reply)
+
+    async def _reply(self, wire: bytes, transport: str) -> bytes | None:
+        query = dns.message.from_wire(wire)
+        question = query.question[0]
+        name = question.name.to_text(omit_final_dot=True).lower()
+        self.queries.append((name, dns.rdatatype.to_text(question.rdtype), transport))
+        answer = self.zone.get(name, NXDOMAIN)
+        await asyncio.sleep(answer.delay)
+        if answer.silent:
+            return None
+        reply = _compose(query, answer, truncated=answer.truncated and transport == "udp")
+        return reply.to_wire()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, server: DNSServer) -> None:
+        self._server = server
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._server.datagram(data, addr)
+
+
+def _compose(query: dns.message.Message, answer: Answer, *, truncated: bool) -> dns.message.Message:
+    reply = dns.message.make_response(query, recursion_available=True)
+    reply.set_rcode(answer.rcode)
+    if answer.wrong_id:
+        reply.id ^= 0x5555
+    if truncated:
+        reply.flags |= dns.flags.TC
+        return reply
+    question = query.question[0]
+    wanted = dns.rdatatype.to_text(question.rdtype)
+    for section, records in (
+        (reply.answer, [text for text in answer.records if wanted in ("ANY", text.split()[0])]),
+        (reply.authority, answer.authority),
+        (reply.additional, answer.additional),
+    ):
+        for text in records:
+            kind, data = text.split(maxsplit=1)
+            section.append(dns.rrset.from_text(question.name, answer.ttl, "IN", kind, data))
+    return reply

@@ -1,0 +1,228 @@
+"""The verdict is a table: these tests read it aloud."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.model import Answer, Endpoint, Feature, Reason, Result, Service, State
+from exporter.verdict import (
+    Condition,
+    Sight,
+    Track,
+    Verdict,
+    advance,
+    feature_answer,
+    feature_state,
+    judge,
+    service_answer,
+    sight,
+)
+
+INTERVAL = 60.0
+UP, SLOW, DOWN, BLOCKED, PENDING = (
+    Condition.UP,
+    Condition.SLOW,
+    Condition.DOWN,
+    Condition.BLOCKED,
+    Condition.PENDING,
+)
+
+
+def ok(at: float = 0.0, duration: float = 0.1) -> Result:
+    return Result(ok=True, reason=None, message="", started=at, duration=duration)
+
+
+def failed(reason: Reason = Reason.CONNECT, at: float = 0.0) -> Result:
+    return Result(ok=False, reason=reason, message=f"failed by {reason}", started=at, duration=0.1)
+
+
+def after(*results: Result, degraded_above: float | None = None) -> Track:
+    track = Track()
+    for result in results:
+        track = advance(track, result, degraded_above)
+    return track
+
+
+def test_one_success_makes_a_new_pair_up() -> None:
+    assert after(ok()).standing is UP
+
+
+def test_two_failures_change_nothing_and_the_third_makes_it_down() -> None:
+    assert after(ok(), failed(), failed()).standing is UP
+    assert after(ok(), failed(), failed(), failed()).standing is DOWN
+
+
+def test_a_success_between_failures_starts_the_count_anew() -> None:
+    assert after(ok(), failed(), failed(), ok(), failed(), failed()).standing is UP
+
+
+def test_a_down_pair_is_up_again_after_two_successes_and_not_after_one() -> None:
+    down = (failed(), failed(), failed())
+    assert after(*down, ok()).standing is DOWN
+    assert after(*down, ok(), ok()).standing is UP
+    assert after(*down, ok(), failed(), ok()).standing is DOWN
+
+
+@pytest.mark.parametrize("reason", [Reason.BLOCKED, Reason.VANTAGE, Reason.INTERNAL])
+def test_failures_that_are_not_the_services_never_make_it_down(reason: Reason) -> None:
+    track = after(ok(), *[failed(reason)] * 9)
+    assert track.standing is UP
+    assert track.condition(0.0, INTERVAL) is (BLOCKED if reason is Reason.BLOCKED else Condition.UNKNOWN)
+
+
+def test_a_failure_of_the_vantage_between_neither_counts_nor_resets() -> None:
+    assert after(ok(), failed(), failed(), failed(Reason.VANTAGE), failed()).standing is DOWN
+
+
+def test_three_slow_runs_degrade_and_two_quick_ones_end_it() -> None:
+    slow, quick = ok(duration=3.0), ok(duration=0.1)
+    assert after(quick, slow, slow, degraded_above=2.0).standing is UP
+    assert after(quick, slow, slow, slow, degraded_above=2.0).standing is SLOW
+    assert after(quick, slow, slow, slow, quick, degraded_above=2.0).standing is SLOW
+    assert after(quick, slow, slow, slow, quick, quick, degraded_above=2.0).standing is UP
+    assert after(slow, slow, slow).standing is UP
+
+
+def test_a_pair_that_stopped_running_is_unknown_after_three_intervals() -> None:
+    track = after(ok(at=1000.0))
+    assert track.condition(1000.0 + 3 * INTERVAL, INTERVAL) is UP
+    assert track.condition(1001.0 + 3 * INTERVAL, INTERVAL) is Condition.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("conditions", "state"),
+    [
+        ([UP, UP], State.UP),
+        ([UP, SLOW], State.DEGRADED),
+        ([UP, UP, DOWN], State.DEGRADED),
+        ([UP, DOWN], State.DEGRADED),
+        ([UP, DOWN, DOWN], State.DOWN),
+        ([DOWN], State.DOWN),
+        ([UP, BLOCKED], State.UP),
+        ([BLOCKED], State.BLOCKED),
+        ([BLOCKED, DOWN], State.DOWN),
+        ([Condition.UNKNOWN], State.UNKNOWN),
+        ([Condition.UNKNOWN, BLOCKED], State.BLOCKED),
+        ([PENDING], State.UNKNOWN),
+        ([UP, PENDING], State.UNKNOWN),
+        ([DOWN, PENDING], State.DEGRADED),
+        ([], State.UNKNOWN),
+    ],
+)
+def test_a_feature_is_down_in_a_region_when_more_than_half_of_its_voting_endpoints_are(
+    conditions: list[Condition], state: State
+) -> None:
+    assert feature_state(conditions, seeing=True) is state
+    assert feature_state(conditions, seeing=False) is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("states", "answer"),
+    [
+        ("up up up", Answer.UP),
+        ("down down up up", Answer.DOWN),
+        ("down up up", Answer.PARTIAL),
+        ("down unknown unknown", Answer.DOWN),
+        ("down up unknown up", Answer.PARTIAL),
+        ("degraded up", Answer.DEGRADED),
+        ("blocked up", Answer.UP),
+        ("blocked blocked", Answer.UNKNOWN),
+        ("unknown", Answer.UNKNOWN),
+        ("", Answer.UNKNOWN),
+    ],
+)
+def test_across_regions_half_or_more_down_is_down_and_fewer_is_partial(states: str, answer: Answer) -> None:
+    assert feature_answer(State(word) for word in states.split()) is answer
+
+
+@pytest.mark.parametrize(
+    ("core", "others", "answer"),
+    [
+        ("down", "up", Answer.DOWN),
+        ("down up", "", Answer.PARTIAL),
+        ("down unknown", "", Answer.DOWN),
+        ("up", "down", Answer.PARTIAL),
+        ("partial", "", Answer.PARTIAL),
+        ("degraded", "up", Answer.DEGRADED),
+        ("up", "degraded", Answer.DEGRADED),
+        ("up up", "unknown", Answer.UP),
+        ("unknown", "up", Answer.UNKNOWN),
+        ("", "", Answer.UNKNOWN),
+    ],
+)
+def test_a_service_is_down_when_all_its_core_features_are(core: str, others: str, answer: Answer) -> None:
+    cores = [Answer(word) for word in core.split()]
+    assert service_answer(cores, [*cores, *(Answer(word) for word in others.split())]) is answer
+
+
+def endpoint(name: str, feature: str = "feed", service: str = "tiktok") -> Endpoint:
+    return Endpoint(service, feature, name, "http", "https://example.test/", None, INTERVAL, 10.0)
+
+
+def test_a_region_sees_while_one_control_answers() -> None:
+    one, two = endpoint("a", service="controls"), endpoint("b", service="controls")
+    assert sight([(one, after(ok(at=5.0))), (two, after(failed(at=6.0)))], now=7.0) == Sight(True, 5.0)
+    blind = sight([(one, after(ok(at=1.0), failed(at=5.0))), (two, after(failed(at=6.0)))], now=7.0)
+    assert blind == Sight(False, 1.0, sentence="none of its 2 controls answers")
+
+
+def test_a_region_whose_controls_are_stale_or_untried_does_not_see() -> None:
+    control = endpoint("a", service="controls")
+    assert not sight([(control, after(ok(at=0.0)))], now=181.0).seeing
+    assert sight([(control, Track())], now=1.0).pending
+
+
+TIKTOK = Service(
+    "tiktok",
+    "TikTok",
+    (
+        Feature("feed", True, (endpoint("home"),)),
+        Feature("upload", False, (endpoint("gateway", "upload"),)),
+    ),
+)
+SEEING = Sight(True, 95.0)
+BLIND = Sight(False, 0.0, sentence="none of its 2 controls answers")
+FINE = after(ok(at=90.0))
+DEAD = after(failed(at=60.0), failed(at=65.0), failed(at=75.0))
+
+
+def verdict(tracks: dict[tuple[str, str], Track], **sights: Sight) -> Verdict:
+    return judge(TIKTOK, {("tiktok", name, region): track for (name, region), track in tracks.items()}, sights, 100.0)
+
+
+def test_a_feature_that_fails_in_all_seeing_regions_makes_the_service_down_with_its_reason() -> None:
+    said = verdict({("home", "de"): DEAD, ("gateway", "de"): FINE}, de=SEEING)
+    assert said.answer is Answer.DOWN
+    assert said.sentences == ("feed is down in 1 of 1 region (de): failed by connect.", "upload is fine in 1 region.")
+
+
+def test_a_blind_region_casts_no_vote() -> None:
+    tracks = {(name, region): FINE for name in ("home", "gateway") for region in ("de", "us")}
+    said = verdict(tracks | {("home", "us"): DEAD}, de=SEEING, us=BLIND)
+    assert said.answer is Answer.UP
+    assert said.sentences[-1] == "us is blind: none of its 2 controls answers."
+
+
+def test_with_every_region_blind_the_problem_is_on_your_end() -> None:
+    said = verdict({("home", "de"): DEAD, ("gateway", "de"): DEAD}, de=BLIND)
+    assert said.answer is Answer.UNKNOWN
+    assert said.sentences[-1] == "No region of ours sees the internet: the problem is on your end."
+
+
+def test_before_the_first_results_nothing_is_blamed() -> None:
+    pending = Sight(False, 0.0, pending=True, sentence="its controls have not answered yet")
+    assert verdict({("home", "de"): Track()}, de=pending).sentences == ("The first probes are still under way.",)
+
+
+def test_a_failure_counts_only_after_a_control_has_answered_since_it_began() -> None:
+    tracks = {("home", "de"): DEAD, ("gateway", "de"): FINE}
+    assert verdict(tracks, de=Sight(True, 59.0)).answer is Answer.UNKNOWN
+    assert verdict(tracks, de=Sight(True, 61.0)).answer is Answer.DOWN
+
+
+def test_a_feature_blocked_everywhere_is_said_so_and_is_no_outage() -> None:
+    wall = after(failed(Reason.BLOCKED, at=90.0))
+    said = verdict({("home", "de"): wall, ("gateway", "de"): FINE}, de=SEEING)
+    assert said.answer is Answer.UNKNOWN
+    assert said.states["feed", "de"] is State.BLOCKED
+    assert "turns our probes away" in said.sentences[0]
