@@ -46,9 +46,13 @@ class History:
         self._file = folder / "history.sqlite"
         try:
             self._database = sqlite3.connect(self._file, isolation_level=None)
+        except sqlite3.Error as error:
+            raise OSError(f"cannot open {self._file}: {error}") from error
+        try:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.executescript(_SCHEMA)
         except sqlite3.Error as error:
+            self._database.close()
             raise OSError(f"cannot use {self._file}: {error}") from error
 
     def note(self, verdict: Verdict, now: float) -> None:

@@ -42,7 +42,8 @@ def test_not_being_able_to_tell_neither_opens_nor_ends_an_incident(tmp_path: Pat
 def test_an_open_incident_survives_a_kill(tmp_path: Path) -> None:
     script = (
         "import os, sys, pathlib\n"
-        "from exporter.history import History\nfrom exporter.model import Answer\nfrom exporter.verdict import Verdict\n"
+        "from exporter.history import History\nfrom exporter.model import Answer\n"
+        "from exporter.verdict import Verdict\n"
         "History(pathlib.Path(sys.argv[1])).note(Verdict('tiktok', 'TikTok', Answer.DOWN, {}, {}, ('x',)), 5.0)\n"
         "os.kill(os.getpid(), 9)\n"
     )
