@@ -90,14 +90,16 @@ async def streams(
     """The server's side of a connection, after TLS if asked; a client that goes away or refuses TLS ends it quietly."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
-    protocol = asyncio.StreamReaderProtocol(reader)
+    writers: list[asyncio.StreamWriter] = []
+    # With a callback the protocol knows that it is the server, which StreamWriter.start_tls asks for.
+    protocol = asyncio.StreamReaderProtocol(reader, lambda _, writer: writers.append(writer))
     with suppress(OSError, asyncio.IncompleteReadError):
         try:
-            transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls)
+            await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls)
         except BaseException:
             connection.close()
             raise
-        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        (writer,) = writers
         try:
             yield reader, writer
             await writer.drain()
