@@ -35,6 +35,9 @@ FAMILIES = (
     Family("probe_clock_info", "Which clock stamped the first byte: the kernel's or the user's.", ("clock",)),
 )
 
+_SHARE_OF_SECOND_LOOK = 0.8
+"""Of the time that is left when a certificate is refused, for reading it."""
+
 _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
 
@@ -105,7 +108,7 @@ class Attempt:
 
     def result(self, error: ProbeError | None = None, at: float | None = None) -> Result:
         """What came of this attempt: success, or `error`'s reason and sentence."""
-        self._end(at)
+        self.end(at)
         return Result(
             ok=error is None,
             reason=error.reason if error else None,
@@ -117,8 +120,10 @@ class Attempt:
             facts=self.facts,
         )
 
-    def _end(self, at: float | None = None) -> None:
-        self.enter(None, "ending", at=at)
+    def end(self, at: float | None = None) -> None:
+        """End the last phase, at `at` or now, so that a prober can make samples of them; a timeout still means what
+        it meant in that phase."""
+        self.enter(None, self._step.doing, self._step.on_timeout, at)
         self._ended = True
 
     async def resolve(self, host: str, preferred: IPProtocol = "ip6", fallback: bool = True) -> list[str]:
@@ -146,10 +151,10 @@ class Attempt:
             self._redial = partial(self._dial_route, self.route, host, port, forward)
             return await self._redial()
         failure: ProbeError | None = None
-        for address in addresses:
+        for place, address in enumerate(addresses):
             self._redial = partial(self._dial_address, address, port, source)
             try:
-                return await self._redial()
+                return await self._within_share(self._redial, address, len(addresses) - place)
             except ProbeError as error:
                 failure = failure or error
                 if error.reason is Reason.INTERNAL:
@@ -164,7 +169,7 @@ class Attempt:
         try:
             await stream.start_tls(context, name)
         except (ssl.SSLError, OSError) as error:
-            self._end()
+            self.end()
             if isinstance(error, ssl.SSLCertVerificationError) and not stream.used:
                 await self._note_refused(config, name)
             raise _tls_error(error, stream.peer) from error
@@ -179,20 +184,38 @@ class Attempt:
             self.samples["probe_tcp_round_trip_seconds"] = facts.round_trip
             self.samples["probe_tcp_retransmits"] = float(facts.retransmits)
 
+    def note_address(self, address: str) -> None:
+        """Take `address` as the one in use; ProbeError `internal` when the guard forbids it."""
+        self._network.guard.check(address)
+        packed = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address.partition("%")[0])
+        self.samples["probe_ip_protocol"] = 6.0 if ":" in address else 4.0
+        self.samples["probe_ip_addr_hash"] = float(fnv1a(packed))
+        self.facts["address"] = address
+
     def open_udp(self, address: str, port: int, source: str | None = None) -> Datagram:
         """A UDP socket to `address`, guarded."""
-        self._note_address(address)
+        self.note_address(address)
         return open_udp(address, port, source, self.clock)
 
     def open_echo(self, address: str, source: str | None, hop_limit: int, dont_fragment: bool) -> Datagram:
         """An ICMP echo socket to `address`, guarded."""
-        self._note_address(address)
+        self.note_address(address)
         return open_echo(address, source, hop_limit, dont_fragment, self.clock)
+
+    async def _within_share(self, dial: Callable[[], Awaitable[Stream]], address: str, left: int) -> Stream:
+        # An address that swallows packets must leave time for the next one.
+        if left == 1:
+            return await dial()
+        try:
+            async with asyncio.timeout((self.deadline - self.clock.monotonic()) / left):
+                return await dial()
+        except TimeoutError as error:
+            raise ProbeError(Reason.CONNECT, f"no connection to {address} in its share of the time") from error
 
     async def _dial_address(self, address: str, port: int, source: str | None) -> Stream:
         peer = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         self.enter("connect", f"connecting to {peer}", Reason.CONNECT)
-        self._note_address(address)
+        self.note_address(address)
         return await self._connect(address, port, peer, source)
 
     async def _dial_route(self, route: proxy.Route, host: str, port: int, forward: bool) -> Stream:
@@ -239,8 +262,10 @@ class Attempt:
         # OpenSSL drops a chain that it refuses, so a second handshake that trusts anything reads it.
         assert self._redial is not None
         trusting = self._network.contexts.get(replace(config, insecure_skip_verify=True), ())
+        left = self.deadline - self.clock.monotonic()
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + self.deadline - self.clock.monotonic()):
+            # Less than what is left, so that the refusal is what is reported.
+            async with asyncio.timeout(left * _SHARE_OF_SECOND_LOOK):
                 async with await self._redial() as second:
                     await second.start_tls(trusting, name)
                     assert second.tls is not None
@@ -255,13 +280,6 @@ class Attempt:
         self.samples.update(tls.certificate_samples(sent, chain))
         self.facts["tls"] = f"{session.version()} {(session.cipher() or ('',))[0]}"
         self.facts["certificate"] = tls.describe(sent[0]) if sent else "none"
-
-    def _note_address(self, address: str) -> None:
-        self._network.guard.check(address)
-        packed = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address.partition("%")[0])
-        self.samples["probe_ip_protocol"] = 6.0 if ":" in address else 4.0
-        self.samples["probe_ip_addr_hash"] = float(fnv1a(packed))
-        self.facts["address"] = address
 
 
 @lru_cache(maxsize=4096)

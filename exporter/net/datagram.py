@@ -10,7 +10,8 @@ from typing import NamedTuple
 from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.net.clock import CONTROL_SPACE, Clock, arrival, ask_for_stamps
-from exporter.net.stream import translate, wake
+from exporter.net.readiness import wake
+from exporter.net.stream import translate
 
 _LARGEST = 65535
 _MTU_DISCOVER_DO = 2  # IP_PMTUDISC_DO, linux/in.h

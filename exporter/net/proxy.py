@@ -31,13 +31,14 @@ _ABOUT_THE_TARGET = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A proxy to pass: its protocol, where it listens and who we are to it."""
+    """A proxy to pass: its protocol, where it listens, who we are to it and what CONNECT carries besides."""
 
     protocol: Literal["http", "socks5"]
     host: str
     port: int
     username: str | None = None
     password: str | None = None
+    connect_headers: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return f"proxy {self.host}:{self.port}"
@@ -82,7 +83,7 @@ async def ask(stream: Stream, route: Route, host: str, port: int) -> None:
 async def _http_connect(stream: Stream, route: Route, host: str, port: int) -> None:
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
-    lines += [f"{name}: {value}" for name, value in route.authorization.items()]
+    lines += [f"{name}: {value}" for name, value in (*route.authorization.items(), *route.connect_headers)]
     await stream.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
     head = await stream.receive_head(b"\r\n\r\n", _HEAD_LIMIT)
     parser = httptools.HttpResponseParser(object())

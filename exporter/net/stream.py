@@ -8,7 +8,6 @@ whether anything was sent before TLS (STARTTLS).
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
@@ -18,6 +17,7 @@ from typing import NamedTuple
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
+from exporter.net import readiness
 from exporter.net.clock import CONTROL_SPACE, Clock, arrival, ask_for_stamps
 
 CHUNK = 65536
@@ -57,7 +57,7 @@ class Stream:
         self._sock = sock
         self._tls: ssl.SSLSocket | None = None
         self._clock = clock
-        self._loop = asyncio.get_running_loop()
+        self._readiness = readiness.of_running_loop()
 
     async def __aenter__(self) -> Stream:
         return self
@@ -72,13 +72,15 @@ class Stream:
 
     async def connect(self, address: tuple[str, int]) -> None:
         """Connect; ProbeError `connect` when the peer refuses or cannot be reached."""
+        # Asked for before anything can arrive: a server that speaks first must not outrun it.
+        self.kernel_clock = ask_for_stamps(self._sock)
         code = self._sock.connect_ex(address)
+        self._readiness.register(self._sock.fileno())
         if code == errno.EINPROGRESS:
             await self._writable()
             code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise translate(OSError(code, os.strerror(code)), Reason.CONNECT, f"no connection to {self.peer}")
-        self.kernel_clock = ask_for_stamps(self._sock)
 
     async def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
         """Shake hands; ssl.SSLError and OSError pass, so that the caller can read the certificate on refusal."""
@@ -130,8 +132,7 @@ class Stream:
         """Up to and including `end` and not a byte more; plain streams only. ProbeError `protocol` past `limit`."""
         head = b""
         while not head.endswith(end):
-            await self._readable()
-            seen = self._sock.recv(limit - len(head), socket.MSG_PEEK)
+            seen = await self._peek(limit - len(head))
             cut = (head + seen).find(end)
             take = len(seen) if cut < 0 else cut + len(end) - len(head)
             if not take:
@@ -150,11 +151,7 @@ class Stream:
 
     def close(self) -> None:
         """Close at once, whatever is in flight."""
-        descriptor = self._sock.fileno()
-        if descriptor >= 0:
-            self._loop.remove_reader(descriptor)
-            self._loop.remove_writer(descriptor)
-            self._sock.close()
+        self._sock.close()
 
     def _receive_plain(self, limit: int) -> bytes:
         if self.first_byte_at is None:
@@ -171,19 +168,20 @@ class Stream:
         stamp = self._peek_stamp()
         data = self._tls.recv(limit)
         if data:
-            self.last_byte_at = stamp or self._clock.monotonic()
+            self.last_byte_at = stamp
             if self.first_byte_at is None:
-                self.first_byte_at = self.last_byte_at
+                self.first_byte_at = stamp
         return data
 
-    def _peek_stamp(self) -> float | None:
+    def _peek_stamp(self) -> float:
         try:
             # TLS 1.3 tickets may lie queued before the answer: look past them, the last segment's stamp counts.
             # SSLSocket refuses recvmsg, the socket below it does not.
             _, control, _, _ = socket.socket.recvmsg(self._sock, _PEEK_BEHIND_TICKETS, CONTROL_SPACE, socket.MSG_PEEK)
         except BlockingIOError:
-            return None
-        return arrival(control, self._clock)
+            # OpenSSL holds the rest of a record that was read, and stamped, before.
+            return self.last_byte_at or self._clock.monotonic()
+        return arrival(control, self._clock) or self._clock.monotonic()
 
     def _broken(self, error: OSError) -> ProbeError:
         if isinstance(error, ConnectionResetError | BrokenPipeError):
@@ -192,29 +190,20 @@ class Stream:
             return ProbeError(Reason.TLS, f"{self.peer} broke TLS: {tls_text(error)}")
         return translate(error, Reason.PROTOCOL, f"connection to {self.peer}")
 
+    async def _peek(self, limit: int) -> bytes:
+        while True:
+            try:
+                return self._sock.recv(limit, socket.MSG_PEEK)
+            except BlockingIOError:
+                await self._readable()
+            except OSError as error:
+                raise self._broken(error) from error
+
     async def _readable(self) -> None:
-        descriptor = self._sock.fileno()
-        waiter = self._loop.create_future()
-        self._loop.add_reader(descriptor, wake, waiter)
-        try:
-            await waiter
-        finally:
-            self._loop.remove_reader(descriptor)
+        await self._readiness.wait(self._sock.fileno(), writing=False)
 
     async def _writable(self) -> None:
-        descriptor = self._sock.fileno()
-        waiter = self._loop.create_future()
-        self._loop.add_writer(descriptor, wake, waiter)
-        try:
-            await waiter
-        finally:
-            self._loop.remove_writer(descriptor)
-
-
-def wake(waiter: asyncio.Future[None]) -> None:
-    """Let the one who waits for a socket go on; harmless when it has been cancelled."""
-    if not waiter.done():
-        waiter.set_result(None)
+        await self._readiness.wait(self._sock.fileno(), writing=True)
 
 
 def tls_text(error: ssl.SSLError) -> str:
