@@ -12,7 +12,7 @@ from exporter import attempt
 from exporter.model import CONTROLS, NOT_THE_SERVICE, Config, Pair, PairKey, Result, Service
 from exporter.net import Network
 from exporter.state import Store
-from exporter.verdict import FAILURES_TO_DOWN, Verdict
+from exporter.verdict import FAILURES_TO_DOWN
 
 AT_ONCE = 50
 CONFIRM_AFTER = 1.0
@@ -74,29 +74,8 @@ async def _round(pairs: Sequence[Pair], network: Network, store: Store, number: 
 
 def as_json(store: Store) -> dict[str, Any]:
     """The verdicts with the newest result of every pair, for `--json`."""
-    return {
-        "services": [verdict_json(verdict) for verdict in store.verdicts.values()],
-        "regions": [
-            {"region": name, "seeing": sight.seeing, "sentence": sight.sentence} for name, sight in store.sights.items()
-        ],
-        "results": [result_json(key, record.results[0]) for key, record in store.records.items() if record.results],
-    }
-
-
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as JSON."""
-    return {
-        "service": verdict.service,
-        "title": verdict.title,
-        "answer": verdict.answer,
-        "headline": verdict.headline,
-        "sentences": verdict.sentences,
-        "features": verdict.features,
-        "states": [
-            {"feature": feature, "region": region, "state": state}
-            for (feature, region), state in verdict.states.items()
-        ],
-    }
+    results = [result_json(key, record.results[0]) for key, record in store.records.items() if record.results]
+    return {**store.as_json(), "results": results}
 
 
 def result_json(key: PairKey, result: Result) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from exporter.model import CONTROLS, Answer, Config, Pair, PairKey, Reason, Result, State
 from exporter.verdict import Sight, Track, Verdict, advance, judge, sight
@@ -109,6 +110,30 @@ class Store:
                 self.since[service.name] = now
             self.verdicts[service.name] = verdict
         return changes
+
+    def as_json(self) -> dict[str, Any]:
+        """Verdicts and sights as JSON values; times in unix seconds."""
+        return {
+            "services": [
+                {
+                    "service": name,
+                    "title": verdict.title,
+                    "answer": verdict.answer,
+                    "headline": verdict.headline,
+                    "since": self.since[name],
+                    "sentences": verdict.sentences,
+                    "features": verdict.features,
+                    "states": [
+                        {"feature": feature, "region": region, "state": state}
+                        for (feature, region), state in verdict.states.items()
+                    ],
+                }
+                for name, verdict in self.verdicts.items()
+            ],
+            "regions": [
+                {"region": name, "seeing": sees.seeing, "sentence": sees.sentence} for name, sees in self.sights.items()
+            ],
+        }
 
     def _unchanged(self, pair: Pair) -> bool:
         known = self.records.get(pair.key)

@@ -1,0 +1,23 @@
+"""The pages, one file each, and the server that shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import web
+
+from exporter.web import home, metrics, operations, probes, status
+from exporter.web.serving import Server, serve
+from exporter.web.site import SITE, Site, guard
+
+__all__ = ["Server", "Site", "application", "serve"]
+
+
+def application(site: Site) -> web.Application:
+    """All pages over `site`."""
+    app = web.Application(middlewares=[guard], client_max_size=1 << 20)
+    app[SITE] = site
+    for page in (home, metrics, operations, probes, status):
+        app.add_routes(page.routes)
+    app.router.add_static("/static", Path(__file__).parent / "static", append_version=False)
+    return app

@@ -1,0 +1,38 @@
+"""For machines that run the exporter: health, readiness, reload, and the configuration without its secrets."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from exporter.web.site import SITE
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/-/healthy")
+async def healthy(request: web.Request) -> web.Response:
+    return web.Response(text="healthy: the main process answers.\n")
+
+
+@routes.get("/-/ready")
+async def ready(request: web.Request) -> web.Response:
+    if request.app[SITE].ready():
+        return web.Response(text="ready: results are coming in.\n")
+    return web.Response(status=503, text="not ready: no probe has come back yet.\n")
+
+
+@routes.post("/-/reload")
+async def reload(request: web.Request) -> web.Response:
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        return web.Response(status=403, text="403: reload is not taken from another site's page.\n")
+    mistakes = await request.app[SITE].reload()
+    if not mistakes:
+        return web.Response(text="applied.\n")
+    count = len(mistakes)
+    last = f"{count} mistake{'' if count == 1 else 's'}; nothing was applied.\n"
+    return web.Response(status=400, text="\n".join([*mistakes, last]))
+
+
+@routes.get("/config")
+async def config(request: web.Request) -> web.Response:
+    return web.Response(text=request.app[SITE].store.config.shown)
