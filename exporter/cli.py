@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import exporter
 from exporter import attempt, check, config, kinds, logs, terminal
 from exporter.errors import ConfigError
-from exporter.model import Answer, Config, Endpoint, Pair
+from exporter.model import Answer, Config, Endpoint, Pair, Result
 from exporter.net import Network
 
 PORT = 19720
@@ -217,7 +217,7 @@ def _ad_hoc(url: str, loaded: Config) -> Endpoint:
     return Endpoint("adhoc", "adhoc", "probe", kind, target, module.Options(), 60.0, _PROBE_TIMEOUT)
 
 
-async def _probe_once(pair: Pair, loaded: Config) -> attempt.Result:
+async def _probe_once(pair: Pair, loaded: Config) -> Result:
     network = Network(loaded.network)
     try:
         return await attempt.run(pair, network)

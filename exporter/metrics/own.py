@@ -26,7 +26,7 @@ class Own:
     """`outage_exporter_*` and `process_*`."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         build = self._gauge("build_info", "Version of the exporter and of Python; always 1.", "version", "python")
@@ -77,7 +77,8 @@ class Own:
     def render(self, openmetrics: bool) -> bytes:
         """The exposition of these metrics, without OpenMetrics' end mark."""
         if openmetrics:
-            return openmetrics_exposition.generate_latest(self._registry).removesuffix(b"# EOF\n")
+            page: bytes = openmetrics_exposition.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+            return page.removesuffix(b"# EOF\n")
         return exposition.generate_latest(self._registry)
 
     def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:

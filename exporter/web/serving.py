@@ -177,7 +177,7 @@ async def serve(app: web.Application, addresses: Sequence[str], web_config: Path
     sockets: list[socket.socket] = []
     try:
         for address in addresses:
-            sockets.append(_bind(address))
+            sockets.append(_bind(address))  # noqa: PERF401 - those already open must be closed when one fails
     except OSError:
         for opened in sockets:
             opened.close()
