@@ -1,0 +1,93 @@
+"""What can be broken in the box: which endpoints, seen from which region, in which way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+CONTROLS = "controls"
+"""The feature that stands for all control hosts."""
+
+
+class Mode(StrEnum):
+    REFUSE = "refuse"
+    """Nothing listens. For one region only, the connection is accepted and reset at once instead."""
+    RESET = "reset"
+    """Accepted, then RST before any byte."""
+    SILENCE = "silence"
+    """Accepted, then nothing, ever."""
+    NXDOMAIN = "nxdomain"
+    BAD_CERTIFICATE = "bad certificate"
+    """A certificate of the right names that expired yesterday."""
+    SLOW = "slow"
+    """Answers `delay` seconds late: the response over HTTP, the handshake of other endpoints."""
+    STATUS_500 = "status 500"
+    STATUS_503 = "status 503"
+    BLOCKED = "blocked"
+    """403 with a captcha page."""
+    WRONG_BODY = "wrong body"
+    """200 with somebody else's page."""
+
+
+HTTP_MODES = frozenset({Mode.STATUS_500, Mode.STATUS_503, Mode.BLOCKED, Mode.WRONG_BODY})
+"""These need a request, so they touch http endpoints alone, and of a shared host only the paths selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """An endpoint of a configuration file, as a server sees it; `path` is None when it is never sent a request."""
+
+    feature: str
+    name: str
+    host: str
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    mode: Mode
+    endpoints: frozenset[Probed]
+    region: str | None
+    delay: float
+
+    def touches(self, host: str, region: str | None, path: str | None = None) -> bool:
+        """True for that host seen from that region; a fault that needs a request also asks for its path."""
+        return self.region in (None, region) and any(
+            endpoint.host == host and (self.mode not in HTTP_MODES or (path is not None and endpoint.path == path))
+            for endpoint in self.endpoints
+        )
+
+
+def read_endpoints(file: Path) -> tuple[Probed, ...]:
+    """Every endpoint of a configuration file, controls included."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    found = [_probed(CONTROLS, name, block) for name, block in content.get("controls", {}).items()]
+    for service in content.get("services", {}).values():
+        for feature, block in service["features"].items():
+            found += [_probed(feature, name, endpoint) for name, endpoint in block["endpoints"].items()]
+    return tuple(found)
+
+
+def _probed(feature: str, name: str, block: dict[str, str]) -> Probed:
+    if "url" in block:
+        url = urlsplit(block["url"])
+        return Probed(feature, name, url.hostname or "", url.path or "/")
+    return Probed(feature, name, block["target"].rpartition(":")[0], None)
+
+
+def select(endpoints: tuple[Probed, ...], host: str | None, feature: str | None) -> frozenset[Probed]:
+    """Those of `host` and `feature`; with neither, all of the services, but no control. ValueError when none is."""
+    chosen = frozenset(
+        endpoint
+        for endpoint in endpoints
+        if host in (None, endpoint.host)
+        and feature in (None, endpoint.feature)
+        and (host or feature or endpoint.feature != CONTROLS)
+    )
+    if not chosen:
+        raise ValueError(f"the box holds no endpoint with host {host!r} and feature {feature!r}")
+    return chosen
