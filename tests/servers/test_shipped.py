@@ -1,0 +1,65 @@
+"""The configuration that ships: polite, honest about who asks, and never content with a status alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from exporter.options import compiled, parse_duration
+from tests.servers import shapes
+from tests.servers.box import SHIPPED
+from tests.servers.faults import Mode
+
+CONTENT = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+FEATURES = CONTENT["services"]["tiktok"]["features"]
+ENDPOINTS = {name: block for feature in FEATURES.values() for name, block in feature["endpoints"].items()}
+HTTP = {name: block for name, block in (ENDPOINTS | CONTENT["controls"]).items() if "url" in block}
+
+
+def test_the_features_people_ask_about_are_covered() -> None:
+    assert set(FEATURES) == {"feed", "video", "login", "upload", "live", "api", "ads"}
+    assert sum(len(feature["endpoints"]) for feature in FEATURES.values()) == len(ENDPOINTS)
+
+
+def test_no_host_gets_more_than_one_request_a_minute_from_a_region() -> None:
+    a_minute: dict[str, float] = defaultdict(float)
+    for block in (ENDPOINTS | CONTENT["controls"]).values():
+        host = urlsplit(block.get("url") or f"//{block['target']}").hostname or ""
+        a_minute[host] += 60 / parse_duration(block.get("interval", CONTENT["defaults"]["interval"]))
+    assert max(a_minute.values()) <= 1.0 + 1e-9
+
+
+def test_the_canaries_outvote_the_rest_of_their_feature_but_one_or_two_do_not() -> None:
+    video = FEATURES["video"]["endpoints"]
+    canaries = [name for name in video if name.startswith("canary_")]
+    assert len(video) / 2 < len(canaries) == 3
+
+
+def test_the_controls_have_three_owners() -> None:
+    owners = {urlsplit(block["url"]).hostname.split(".")[-2] for block in CONTENT["controls"].values()}
+    assert len(owners) == 3
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_every_request_names_the_project_and_judges_more_than_a_lenient_status(name: str) -> None:
+    options: dict[str, Any] = HTTP[name]["http"]
+    assert "outage-exporter" in options["headers"]["User-Agent"]
+    assert any(key.startswith("fail_if") for key in options) or options["valid_status_codes"] == [204]
+    assert name in CONTENT["controls"] or {403, 429} <= set(options["blocked"]["status"])
+
+
+def test_the_homepage_is_told_from_a_foreign_page_and_from_a_bot_wall() -> None:
+    (wanted,) = HTTP["homepage"]["http"]["fail_if_body_not_matches_regexp"]
+    walls = HTTP["homepage"]["http"]["blocked"]["body"]
+    challenge = b'<html><head><title>Please wait...</title></head><p id="wci" class="_wafchallengeid"></p></html>'
+    assert compiled(wanted).search(shapes.SHELL.body)
+    assert not compiled(wanted).search(shapes.BROKEN[Mode.WRONG_BODY].body)
+    assert not compiled(wanted).search(challenge)
+    assert all(
+        any(compiled(wall).search(page) for wall in walls) for page in (challenge, shapes.BROKEN[Mode.BLOCKED].body)
+    )
+    assert not any(compiled(wall).search(shapes.SHELL.body) for wall in walls)
