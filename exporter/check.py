@@ -35,16 +35,13 @@ async def check(config: Config, progress: Progress) -> Store:
     store = Store(time.time)
     store.apply(config)
     network = Network(config.network)
-    try:
-        pairs: Sequence[Pair] = config.pairs
-        for number in range(FAILURES_TO_DOWN):
-            await _round(pairs, network, store, number, progress)
-            pairs = _unproven(config, store)
-            if not pairs or not any(sight.seeing for sight in store.sights.values()):
-                break
-            await asyncio.sleep(CONFIRM_AFTER)
-    finally:
-        await network.close()
+    pairs: Sequence[Pair] = config.pairs
+    for number in range(FAILURES_TO_DOWN):
+        await _round(pairs, network, store, number, progress)
+        pairs = _unproven(config, store)
+        if not pairs or not any(sight.seeing for sight in store.sights.values()):
+            break
+        await asyncio.sleep(CONFIRM_AFTER)
     return store
 
 

@@ -190,7 +190,7 @@ def _probe(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(f"outage-exporter: {error}", file=sys.stderr)
         return 1
-    result = asyncio.run(_probe_once(pair, loaded))
+    result = asyncio.run(_attempt(pair, loaded))
     if options.json:
         print(
             json.dumps(
@@ -217,12 +217,8 @@ def _ad_hoc(url: str, loaded: Config) -> Endpoint:
     return Endpoint("adhoc", "adhoc", "probe", kind, target, module.Options(), 60.0, _PROBE_TIMEOUT)
 
 
-async def _probe_once(pair: Pair, loaded: Config) -> Result:
-    network = Network(loaded.network)
-    try:
-        return await attempt.run(pair, network)
-    finally:
-        await network.close()
+async def _attempt(pair: Pair, loaded: Config) -> Result:
+    return await attempt.run(pair, Network(loaded.network))
 
 
 def _config_check(options: argparse.Namespace) -> int:

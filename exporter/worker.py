@@ -37,7 +37,6 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._options = NetworkOptions()
         self._network = Network(self._options)
-        self._retired: list[Network] = []
         self._schedule: Schedule | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._packed: list[tuple[Any, ...]] = []
@@ -49,31 +48,25 @@ class Worker:
         self._flushing = self._loop.call_later(HEARTBEAT, self._flush)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                await self._obey(await wire.receive(self._reader))
+                self._obey(await wire.receive(self._reader))
 
-    async def _obey(self, message: object) -> None:
+    def _obey(self, message: object) -> None:
         if isinstance(message, wire.Soon) and self._schedule is not None:
             self._schedule.soon(message.keys, self._loop.time())
         elif isinstance(message, wire.Assignment):
-            await self._assign(message)
+            self._assign(message)
         self._tick()
 
-    async def _assign(self, message: wire.Assignment) -> None:
+    def _assign(self, message: wire.Assignment) -> None:
         clock = self._network.clock
         if message.network != self._options:
-            await self._reconnect(message.network)
+            # Probes in flight go on with the network that they began with.
+            self._options, self._network = message.network, Network(message.network)
         if self._schedule is None:
             self._schedule = Schedule(clock.time(), self._loop.time(), message.capacity)
         self._schedule.replace(message.pairs, self._loop.time())
         gc.collect()
         gc.freeze()
-
-    async def _reconnect(self, options: NetworkOptions) -> None:
-        # Probes in flight go on with the network that they began with; it is closed a reload later.
-        for old in self._retired:
-            await old.close()
-        self._retired = [self._network]
-        self._options, self._network = options, Network(options)
 
     def _tick(self) -> None:
         if self._timer is not None:

@@ -54,9 +54,6 @@ class Network:
         """A new attempt that may take `timeout` seconds from now."""
         return Attempt(self, timeout)
 
-    async def close(self) -> None:
-        await self.resolver.close()
-
 
 @dataclass(slots=True)
 class _Step:

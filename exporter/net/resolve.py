@@ -24,8 +24,7 @@ class Resolver:
     """`nameservers` are `address` or `address:port`; none means the system's."""
 
     def __init__(self, nameservers: Sequence[str] = ()) -> None:
-        self._nameservers = list(nameservers)
-        self._channel: aiodns.DNSResolver | None = None
+        self._nameservers = list(nameservers) or None
 
     async def addresses(self, host: str, preferred: str, fallback: bool) -> list[str]:
         """The addresses of `host`, those of the preferred family (`ip4`, `ip6`) first.
@@ -41,27 +40,20 @@ class Resolver:
         return mine + others
 
     async def _query(self, host: str, family: int | None) -> list[str]:
+        # A channel of its own for each lookup: c-ares caches answers by their TTL and cannot be told not to.
+        # One query is repeated by c-ares once a second until the attempt's own deadline ends it.
+        channel = aiodns.DNSResolver(nameservers=self._nameservers, timeout=1.0, tries=30, rotate=False)
         try:
-            answer = await self._open().getaddrinfo(
+            answer = await channel.getaddrinfo(
                 host, family=socket.AddressFamily(family or socket.AF_UNSPEC), type=socket.SOCK_STREAM
             )
         except aiodns.error.DNSError as error:
             raise ProbeError(Reason.RESOLVE, f"cannot resolve {host}: {error.args[-1]}") from error
         except UnicodeError as error:
             raise ProbeError(Reason.RESOLVE, f"{host!r} is not a host name") from error
+        finally:
+            await channel.close()
         return [_text(node.addr[0]) for node in answer.nodes]
-
-    def _open(self) -> aiodns.DNSResolver:
-        if self._channel is None:
-            # One query is repeated by c-ares once a second until the attempt's own deadline ends it.
-            servers = self._nameservers or None
-            self._channel = aiodns.DNSResolver(nameservers=servers, timeout=1.0, tries=30, rotate=False)
-        return self._channel
-
-    async def close(self) -> None:
-        if self._channel is not None:
-            await self._channel.close()
-            self._channel = None
 
 
 @lru_cache(maxsize=4096)
