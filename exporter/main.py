@@ -114,7 +114,7 @@ class Program:
             if result.attempt == 0:
                 self._own.observe_lag(lag)
             controls |= self._asked_controls(key, result)
-        self._own.observe_skipped(batch.skipped)
+        self._own.observe_batch(batch.skipped)
         if controls:
             self._crew.soon(controls)
 
@@ -131,7 +131,7 @@ class Program:
                 _log_change(change)
             for verdict in self._store.verdicts.values():
                 self._history.note(verdict, time.time())
-            self._own.observe_workers(self._crew.count, self._crew.restarts, self._crew.in_flight)
+            self._own.workers(self._crew.count, self._crew.restarts, self._crew.in_flight)
 
 
 def _of_shard(loaded: Config, shard: tuple[int, int]) -> Config:

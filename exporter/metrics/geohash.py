@@ -1,21 +1,20 @@
-"""Geohash (Gustavo Niemeyer, 2008): a place as a short text that Grafana's map panel reads."""
+"""Geohash, as Grafana's geomap reads it (Niemeyer's base 32)."""
 
 from __future__ import annotations
 
+from exporter.model import Location
+
 _ALPHABET = "0123456789bcdefghjkmnpqrstuvwxyz"
-_BITS_A_LETTER = 5
+_LENGTH = 6  # characters: within a kilometre, finer than a region is known
 
 
-def geohash(lat: float, lon: float, letters: int = 6) -> str:
-    """The geohash of a place in degrees; six letters are about a kilometre."""
-    bounds = [[-180.0, 180.0], [-90.0, 90.0]]
-    text, bits = "", 0
-    for turn in range(letters * _BITS_A_LETTER):
-        value, interval = (lon, bounds[0]) if turn % 2 == 0 else (lat, bounds[1])
-        middle = sum(interval) / 2
-        upper = value >= middle
-        interval[0 if upper else 1] = middle
-        bits = bits * 2 + upper
-        if turn % _BITS_A_LETTER == _BITS_A_LETTER - 1:
-            text, bits = text + _ALPHABET[bits], 0
-    return text
+def geohash(location: Location) -> str:
+    """The cell that holds `location`: bits of longitude and latitude in turn, each halving its range."""
+    ranges = [[-180.0, 180.0], [-90.0, 90.0]]
+    bits = 0
+    for turn in range(5 * _LENGTH):
+        low_high, value = ranges[turn % 2], (location.lon, location.lat)[turn % 2]
+        middle = sum(low_high) / 2
+        bits = bits << 1 | (value >= middle)
+        low_high[value < middle] = middle
+    return "".join(_ALPHABET[bits >> 5 * place & 31] for place in reversed(range(_LENGTH)))

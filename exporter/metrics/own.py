@@ -1,88 +1,106 @@
-"""The exporter's metrics about itself, and the process's: small, so `prometheus_client` keeps them."""
+"""The exporter about itself: process, build, configuration, schedule, workers."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-    exposition,
-)
-from prometheus_client.openmetrics import exposition as openmetrics_exposition
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, disable_created_metrics
+from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
 
 from exporter import __version__
+from exporter.metrics import text
 
-_LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-_SKIP_REASONS = ("overlap", "late", "capacity")
+SKIPPED = ("overlap", "late", "capacity")
+"""Why a run is skipped: the one before is not done, its time has passed, the worker is full."""
+
+_LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, float("inf"))
 
 
 class Own:
-    """`outage_exporter_*` and `process_*`."""
+    """What the main process says of itself and its workers."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        build = self._gauge("build_info", "Version of the exporter and of Python; always 1.", "version", "python")
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._lag = _Lag()
+        registry.register(self._lag)
+        build = Gauge("outage_exporter_build_info", "What runs.", ("version", "python"), registry=registry)
         build.labels(__version__, platform.python_version()).set(1)
-        self._reload = self._gauge("config_last_reload_successful", "Whether the last configuration was applied.")
-        self._reloaded = self._gauge(
-            "config_last_reload_success_timestamp_seconds", "When a configuration was applied last, unix seconds."
+        self._applied = _gauge(registry, "config_last_reload_successful", "Whether the newest configuration is in use.")
+        self._applied_at = _gauge(
+            registry, "config_last_reload_success_timestamp_seconds", "When a configuration was last applied."
         )
-        self._workers = self._gauge("workers", "Worker processes.")
-        self._in_flight = self._gauge("probes_in_flight", "Probes under way in all workers.")
-        self._restarts = self._counter("worker_restarts", "Workers that ended and were started again.")
-        self._skipped = self._counter("runs_skipped", "Scheduled runs that were skipped.", "reason")
-        self._lag = Histogram(
-            "outage_exporter_schedule_lag_seconds",
-            "How late scheduled runs started.",
-            buckets=_LAG_BUCKETS,
-            registry=self._registry,
+        self._in_flight = _gauge(registry, "probes_in_flight", "Probes under way, as of the workers' last word.")
+        self._workers = _gauge(registry, "workers", "Worker processes.")
+        self._restarts = Counter(
+            "outage_exporter_worker_restarts", "Workers that ended and were replaced.", registry=registry
         )
-        for reason in _SKIP_REASONS:
+        self._restarts_known = 0
+        self._skipped = Counter(
+            "outage_exporter_runs_skipped", "Scheduled runs that did not take place.", ("reason",), registry=registry
+        )
+        for reason in SKIPPED:
             self._skipped.labels(reason)
-        self._known_restarts = 0
 
-    def configuration_applied(self, now: float) -> None:
-        """A configuration was applied at `now`, unix seconds."""
-        self._reload.set(1)
-        self._reloaded.set(now)
+    def configuration_applied(self, at: float) -> None:
+        """A configuration is in use since `at`, unix seconds."""
+        self._applied.set(1)
+        self._applied_at.set(at)
 
     def configuration_refused(self) -> None:
-        """A reload had mistakes and changed nothing."""
-        self._reload.set(0)
+        """The newest configuration has a mistake; the one before stays."""
+        self._applied.set(0)
 
     def observe_lag(self, seconds: float) -> None:
-        """A scheduled run started so late."""
+        """How late a scheduled run began."""
         self._lag.observe(seconds)
 
-    def observe_skipped(self, skipped: Mapping[str, int]) -> None:
-        """Runs that a worker skipped since it last said so, by reason."""
+    def observe_batch(self, skipped: Mapping[str, int]) -> None:
+        """Runs that a worker has skipped since its last word, by reason."""
         for reason, count in skipped.items():
             self._skipped.labels(reason).inc(count)
 
-    def observe_workers(self, count: int, restarts: int, in_flight: int) -> None:
-        """The crew now; `restarts` is their number since the start."""
+    def workers(self, count: int, restarts: int, in_flight: int) -> None:
+        """How many there are, how many were replaced since the start, and what they have under way."""
         self._workers.set(count)
+        self._restarts.inc(restarts - self._restarts_known)
+        self._restarts_known = restarts
         self._in_flight.set(in_flight)
-        self._restarts.inc(restarts - self._known_restarts)
-        self._known_restarts = restarts
 
     def render(self, openmetrics: bool) -> bytes:
-        """The exposition of these metrics, without OpenMetrics' end mark."""
+        """These families as text; in OpenMetrics they are the last, with `# EOF` behind them."""
         if openmetrics:
-            page: bytes = openmetrics_exposition.generate_latest(self._registry)  # type: ignore[no-untyped-call]
-            return page.removesuffix(b"# EOF\n")
-        return exposition.generate_latest(self._registry)
+            page: bytes = generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]
+            return page
+        return generate_latest(self._registry)
 
-    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
-        return Gauge(f"outage_exporter_{name}", documentation, labels, registry=self._registry)
 
-    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
-        return Counter(f"outage_exporter_{name}", documentation, labels, registry=self._registry)
+def _gauge(registry: CollectorRegistry, name: str, explained: str) -> Gauge:
+    return Gauge(f"outage_exporter_{name}", explained, registry=registry)
+
+
+class _Lag(Collector):
+    # One observation a probe: prometheus_client's own Histogram costs ten times this.
+    def __init__(self) -> None:
+        self._counts = [0] * len(_LAG_BUCKETS)
+        self._sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self._counts[bisect_left(_LAG_BUCKETS, seconds)] += 1
+        self._sum += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        buckets = [(text.number(le), n) for le, n in zip(_LAG_BUCKETS, accumulate(self._counts), strict=True)]
+        yield HistogramMetricFamily(
+            "outage_exporter_schedule_lag_seconds",
+            "How late scheduled runs began.",
+            buckets=buckets,
+            sum_value=self._sum,
+        )

@@ -1,266 +1,255 @@
-"""The metrics page: chunks of bytes, rendered when a result arrives, joined when a scrape asks.
+"""The pairs' families: each pair's lines are rendered when its result arrives, and joined at a scrape.
 
-Every pair keeps its lines of every family; a page of 10,000 pairs is then a join and not 260,000
-formattings. Text format 0.0.4 and OpenMetrics 1.0.0 differ only in the headers of counters and in
-the end mark, so the chunks serve both.
+1. Gauges show the latest scheduled run; a confirmation only counts.
+2. Counters, `probe_info` and `probe_last_run_timestamp_seconds` are there as soon as the pair is.
+3. A pair that has not run for `STALE_AFTER_INTERVALS` of its intervals loses its gauges: a stale 1 is a lie.
+4. A sample whose family its kind does not name is a fault of ours: KeyError.
+
+Names and meanings are blackbox_exporter's; the histograms are those of Grafana Synthetic Monitoring.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 from exporter import kinds
-from exporter.metrics import histograms as synthetic
+from exporter.metrics import text, verdicts
+from exporter.metrics.columns import Column, Histograms, Initialised
 from exporter.metrics.geohash import geohash
-from exporter.metrics.histograms import Histograms
-from exporter.metrics.own import Own
-from exporter.model import Answer, Family, Pair, PairKey, Reason, Result, SampleKey, State
+from exporter.model import Endpoint, Family, Pair, PairKey, Reason, Result, SampleKey
 from exporter.state import Record, Store
+from exporter.verdict import STALE_AFTER_INTERVALS
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-_LATEST = " Of the latest scheduled run."
-
-
-class _Header(NamedTuple):
-    name: str
-    help: str
-    kind: str
+PHASES = ("resolve", "connect", "tls", "processing", "transfer")
+"""Of http, as in blackbox_exporter; one that did not take place lasted 0 seconds."""
 
 
-_HEADERS = {
-    header.name: header
-    for header in (
-        _Header("probe_success", "Whether the probe succeeded." + _LATEST, "gauge"),
-        _Header("probe_duration_seconds", "How long the probe took." + _LATEST, "gauge"),
-        _Header("probe_attempts_total", "Attempts, scheduled runs and confirmations.", "counter"),
-        _Header("probe_failures_total", "Attempts that failed, by reason.", "counter"),
-        _Header("probe_last_run_timestamp_seconds", "When the latest attempt began, 0 before the first.", "gauge"),
-        _Header("probe_info", "What is probed from where; always 1.", "gauge"),
-        _Header(synthetic.ALL, "How long successful attempts took.", "histogram"),
-        _Header(synthetic.HTTP_ALL, "How long each phase of successful http attempts took.", "histogram"),
-        _Header(synthetic.SUCCESS, "Attempts, and how many of them succeeded.", "summary"),
-        _Header(
-            "outage_region_seeing", "Whether a control answers in the region: without one it casts no vote.", "gauge"
-        ),
-        _Header("outage_state", "1 for the state that a feature has in a region.", "gauge"),
-        _Header("outage_verdict", "1 for the verdict of a service.", "gauge"),
-    )
-}
+_CREDENTIALS = re.compile(r"^([a-z]+://)[^/?#]*@")
 
 
+class _Place(NamedTuple):
+    """Where a family's samples of one endpoint go, and the names of their own labels."""
+
+    column: Column
+    labels: tuple[str, ...]
+
+
+@dataclass(slots=True)
 class _Entry:
-    """What is kept of a pair beside its chunks."""
+    """A pair on the page: its index in every column, its labels as text, and what its gauges show."""
 
-    __slots__ = ("families", "histograms", "labels", "names")
-
-    def __init__(self, pair: Pair, with_histograms: bool) -> None:
-        self.labels = _pair_labels(pair)
-        self.families = _families(pair)
-        self.histograms = Histograms(self.labels, pair.endpoint.kind == "http") if with_histograms else None
-        self.names: set[str] = set()
+    pair: Pair
+    index: int
+    labels: str
+    places: Mapping[str, _Place]
+    samples: Mapping[SampleKey, float] = field(default_factory=dict)
+    stale_at: float = math.inf
+    observed: bool = False
 
 
 class Page:
-    """All pairs' chunks; `add` a pair before its first result, `remove` it with its configuration."""
+    """The metrics of all pairs. `now` is unix seconds."""
 
-    def __init__(self) -> None:
-        self._chunks: dict[str, dict[PairKey, bytes]] = {}
-        self._headers: dict[str, _Header] = dict(_HEADERS)
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
         self._entries: dict[PairKey, _Entry] = {}
+        self._free: list[int] = []
+        self._size = 0
+        self._places: dict[tuple[Family, ...], dict[str, _Place]] = {}
+        self._columns: dict[str, Column | Histograms] = {}
+        self._success = self._gauge("probe_success", "Whether the latest scheduled run succeeded.")
+        self._duration = self._gauge("probe_duration_seconds", "How long the latest scheduled run took.")
+        self._last_run = self._gauge(
+            "probe_last_run_timestamp_seconds", "When the latest scheduled run began, unix seconds; 0 before the first."
+        )
+        self._info = self._gauge("probe_info", "What is probed, and from where.")
+        self._attempts = self._column("probe_attempts_total", "Scheduled runs and confirmations.", "counter")
+        self._failures = Initialised(
+            "probe_failures_total", "Attempts that failed, by reason.", "reason", [reason.value for reason in Reason]
+        )
+        self._summary = self._column(
+            "probe_all_success", "Attempts (count) and those of them that succeeded (sum).", "summary"
+        )
+        self._all = Histograms("probe_all_duration_seconds", "How long attempts took that succeeded.")
+        self._http = Histograms(
+            "probe_http_all_duration_seconds", "How long each phase took, of attempts that succeeded.", "phase", PHASES
+        )
+        self._columns |= {
+            "probe_failures_total": self._failures,
+            "probe_all_duration_seconds": self._all,
+            "probe_http_all_duration_seconds": self._http,
+        }
 
     def add(self, record: Record, histograms: bool) -> None:
-        """Show a pair that has no result yet: its counters at 0, and what it is. A known pair stays as it is."""
-        key = record.pair.key
-        known = self._entries.get(key)
-        if known is not None and (known.histograms is not None) == histograms:
-            return
-        entry = self._entries[key] = _Entry(record.pair, histograms)
-        for family in entry.families.values():
-            self._headers.setdefault(family.name, _Header(family.name, family.help + _LATEST, family.kind))
-        self._put(key, "probe_info", _info(record.pair, entry.labels))
-        self._count(record, entry)
-
-    def remove(self, key: PairKey) -> None:
-        """Drop all series of a pair: a stale value is a lie."""
-        if self._entries.pop(key, None) is not None:
-            for chunks in self._chunks.values():
-                chunks.pop(key, None)
+        """Show a pair, and its histograms if they are wanted; one that is there already keeps what it has."""
+        entry = self._entries.get(record.pair.key)
+        if entry is None:
+            entry = self._enter(record.pair)
+            self._count(entry, record, bool(record.failures))
+            if record.latest is not None:
+                self._show(entry, record.latest)
+        entry.observed = histograms
+        for family in self._histograms_of(entry.pair):
+            if histograms:
+                family.start(entry.index, entry.labels)
+            else:
+                family.clear(entry.index)
 
     def update(self, record: Record, result: Result) -> None:
-        """Show a new result: its counters, and its values when it is a scheduled run's."""
-        key = record.pair.key
-        entry = self._entries[key]
-        self._count(record, entry)
-        if entry.histograms is not None:
-            entry.histograms.observe(result)
+        """Take a result that `record` has just taken."""
+        entry = self._entries[record.pair.key]
+        self._count(entry, record, not result.ok)
+        if result.ok and entry.observed:
+            self._observe(entry, result)
         if result.attempt == 0:
-            self._show(key, entry, result)
+            self._show(entry, result)
 
-    def render(self, store: Store, own: Own, openmetrics: bool) -> bytes:
-        """The whole page."""
-        parts: list[bytes] = []
-        for name, chunks in (*self._chunks.items(), *self._histogram_chunks().items()):
-            if chunks:
-                parts += (_head(self._headers[name], openmetrics), *chunks.values())
-        for name, lines in _judged(store).items():
-            if lines:
-                parts += (_head(self._headers[name], openmetrics), lines)
-        parts.append(own.render(openmetrics))
-        if openmetrics:
-            parts.append(b"# EOF\n")
-        return b"".join(parts)
+    def remove(self, key: PairKey) -> None:
+        """Forget a pair and all its series."""
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            for column in self._columns.values():
+                column.clear(entry.index)
+            self._free.append(entry.index)
 
-    def _count(self, record: Record, entry: _Entry) -> None:
-        key, labels = record.pair.key, entry.labels
-        self._put(key, "probe_attempts_total", f"probe_attempts_total{{{labels}}} {record.attempts}\n".encode())
-        failures = record.failures
-        self._put(
-            key,
-            "probe_failures_total",
-            (_failures_template(labels) % tuple([failures.get(r, 0) for r in Reason])).encode(),
+    def pieces(self, store: Store, openmetrics: bool) -> Iterator[bytes]:
+        """The page without the exporter's own families; each family is of one moment."""
+        self._drop_stale()
+        for column in list(self._columns.values()):
+            header = column.headers[openmetrics]
+            for body in filter(None, column.bodies()):
+                yield header + body
+                header = b""
+        yield from verdicts.pieces(store, openmetrics)
+
+    def render(self, store: Store, openmetrics: bool) -> bytes:
+        """All pieces at once."""
+        return b"".join(self.pieces(store, openmetrics))
+
+    def _column(self, name: str, explained: str, kind: str) -> Column:
+        column = self._columns[name] = Column(name, explained, kind, self._size)
+        return column
+
+    def _gauge(self, name: str, explained: str) -> Column:
+        return self._column(name, explained, "gauge")
+
+    def _enter(self, pair: Pair) -> _Entry:
+        if not self._free:
+            for column in self._columns.values():
+                column.grow()
+            self._free.append(self._size)
+            self._size += 1
+        endpoint, region = pair.endpoint, pair.region
+        labels = text.labelled(
+            service=endpoint.service, feature=endpoint.feature, endpoint=endpoint.name, region=region.name
         )
-        last = f"probe_last_run_timestamp_seconds{{{labels}}} {record.track.last_at!r}\n"
-        self._put(key, "probe_last_run_timestamp_seconds", last.encode())
+        places = self._places_of(endpoint)
+        entry = self._entries[pair.key] = _Entry(pair, self._free.pop(), labels, places)
+        where = geohash(region.location) if region.location else ""
+        about = text.labelled(
+            kind=endpoint.kind, url=_public(endpoint.target), host=_host(endpoint.target), geohash=where
+        )
+        self._info.lines[entry.index] = text.encode(f"{self._info.head}{labels},{about}}} 1.0\n")
+        self._set(self._last_run, entry, 0.0)
+        self._failures.start(entry.index, labels)
+        return entry
 
-    def _show(self, key: PairKey, entry: _Entry, result: Result) -> None:
-        labels = entry.labels
-        lines: dict[str, list[str]] = {
-            "probe_success": [f"probe_success{{{labels}}} {1 if result.ok else 0}\n"],
-            "probe_duration_seconds": [f"probe_duration_seconds{{{labels}}} {result.duration!r}\n"],
-        }
-        for sample, value in result.samples.items():
-            name, extra = _series(sample, entry.families[sample if isinstance(sample, str) else sample[0]])
-            said = f"{name}{{{labels}{extra}}} {value!r}\n"
-            if name in lines:
-                lines[name].append(said)
-            else:
-                lines[name] = [said]
-        for name in entry.names - lines.keys():
-            self._chunks[name].pop(key, None)
-        for name, told in lines.items():
-            self._put(key, name, (told[0] if len(told) == 1 else "".join(told)).encode())
-        entry.names = set(lines)
+    def _places_of(self, endpoint: Endpoint) -> dict[str, _Place]:
+        """The families of an endpoint; a kind with labels of the user's own knows them only from its options."""
+        kind = kinds.module("probes", endpoint.kind)
+        families = tuple(kind.families(endpoint.options) if hasattr(kind, "families") else kind.FAMILIES)
+        if families not in self._places:
+            self._places[families] = {f.name: _Place(self._column_of(f), f.labels) for f in families}
+        return self._places[families]
 
-    def _put(self, key: PairKey, name: str, lines: bytes) -> None:
-        chunks = self._chunks.get(name)
-        if chunks is None:
-            chunks = self._chunks[name] = {}
-        chunks[key] = lines
+    def _column_of(self, family: Family) -> Column:
+        known = self._columns.get(family.name)
+        if known is None:
+            return self._column(family.name, f"{family.help} Of the latest scheduled run.", family.kind)
+        assert type(known) is Column, family.name
+        return known
 
-    def _histogram_chunks(self) -> dict[str, dict[PairKey, bytes]]:
-        found: dict[str, dict[PairKey, bytes]] = {}
-        for key, entry in self._entries.items():
-            if entry.histograms is not None:
-                for name, lines in entry.histograms.render().items():
-                    found.setdefault(name, {})[key] = lines
-        return found
+    def _histograms_of(self, pair: Pair) -> tuple[Histograms, ...]:
+        return (self._all, self._http) if pair.endpoint.kind == "http" else (self._all,)
 
+    def _observe(self, entry: _Entry, result: Result) -> None:
+        self._all.observe(entry.index, (result.duration,))
+        if entry.pair.endpoint.kind == "http":
+            self._http.observe(entry.index, [result.phases.get(phase, 0.0) for phase in PHASES])
 
-def wants_openmetrics(accept: str) -> bool:
-    """Whether an Accept header prefers OpenMetrics to the text format."""
-    wanted = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
-    for item in accept.split(","):
-        kind, *parameters = (part.strip() for part in item.split(";"))
-        if kind in wanted:
-            wanted[kind] = max(wanted[kind], _quality(parameters))
-    return wanted["application/openmetrics-text"] > 0 and wanted["application/openmetrics-text"] >= wanted["text/plain"]
+    def _count(self, entry: _Entry, record: Record, failed: bool) -> None:
+        failures = sum(record.failures.values())
+        self._set(self._attempts, entry, record.attempts)
+        if failed:
+            self._failures.set(entry.index, {str(reason): count for reason, count in record.failures.items()})
+        self._summary.lines[entry.index] = text.encode(
+            f"probe_all_success_sum{{{entry.labels}}} {text.number(record.attempts - failures)}\n"
+            f"probe_all_success_count{{{entry.labels}}} {text.number(record.attempts)}\n"
+        )
 
+    def _show(self, entry: _Entry, result: Result) -> None:
+        entry.stale_at = result.started + STALE_AFTER_INTERVALS * entry.pair.endpoint.interval
+        self._set(self._success, entry, result.ok)
+        self._set(self._duration, entry, result.duration)
+        self._set(self._last_run, entry, result.started)
+        _show_samples(entry, result.samples)
 
-def _quality(parameters: Iterable[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
+    def _drop_stale(self) -> None:
+        now = self._now()
+        for entry in self._entries.values():
+            if entry.stale_at < now:
+                self._success.clear(entry.index)
+                self._duration.clear(entry.index)
+                _show_samples(entry, {})
+                entry.stale_at = math.inf
 
-
-def escape(value: str) -> str:
-    """A label value as both formats want it."""
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
-
-
-def _labels(values: Mapping[str, str]) -> str:
-    return ",".join(f'{name}="{escape(value)}"' for name, value in values.items())
+    @staticmethod
+    def _set(column: Column, entry: _Entry, value: float) -> None:
+        column.lines[entry.index] = text.encode(f"{column.head}{entry.labels}}} {text.number(value)}\n")
 
 
-def _pair_labels(pair: Pair) -> str:
-    endpoint = pair.endpoint
-    return _labels(
-        {
-            "service": endpoint.service,
-            "feature": endpoint.feature,
-            "endpoint": endpoint.name,
-            "region": pair.region.name,
-        }
-    )
+def _show_samples(entry: _Entry, new: Mapping[SampleKey, float]) -> None:
+    """Render what differs from what is shown: most samples of a healthy endpoint stay the same for days."""
+    old, places, index = entry.samples, entry.places, entry.index
+    entry.samples = new
+    several: dict[str, list[tuple[str, ...]]] = {}
+    for key, value in new.items():
+        if isinstance(key, tuple):
+            several.setdefault(key[0], []).append(key)
+        elif old.get(key) != value:
+            column = places[key].column
+            column.lines[index] = text.encode(f"{column.head}{entry.labels}}} {text.number(value)}\n")
+    gone = {key if isinstance(key, str) else key[0] for key in old.keys() - new.keys()}
+    for name, keys in several.items():
+        if name in gone or any(old.get(key) != new[key] for key in keys):
+            column, labels = places[name]
+            lines = [f"{column.head}{entry.labels}{_extra(labels, key)}}} {text.number(new[key])}\n" for key in keys]
+            column.lines[index] = text.encode("".join(lines))
+    for name in gone - several.keys() - new.keys():
+        places[name].column.clear(index)
 
 
-def _info(pair: Pair, labels: str) -> bytes:
-    endpoint, location = pair.endpoint, pair.region.location
-    more = {
-        "kind": endpoint.kind,
-        "url": endpoint.target,
-        "host": _host(endpoint.target),
-        "geohash": geohash(location.lat, location.lon) if location else "",
-    }
-    return f"probe_info{{{labels},{_labels(more)}}} 1\n".encode()
+@lru_cache(maxsize=4096)
+def _extra(names: tuple[str, ...], key: tuple[str, ...]) -> str:
+    """A sample's own labels, behind those of its pair."""
+    return "".join(f',{name}="{text.escape(value)}"' for name, value in zip(names, key[1:], strict=True))
+
+
+def _public(target: str) -> str:
+    """Without the name and password that a URL may carry."""
+    return _CREDENTIALS.sub(r"\1", target)
 
 
 def _host(target: str) -> str:
-    authority = target.partition("://")[2].partition("/")[0] or target
-    host = authority.rpartition("@")[2]
-    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-
-
-def _families(pair: Pair) -> dict[str, Family]:
-    module = kinds.module("probes", pair.endpoint.kind)
-    found = module.families(pair.endpoint.options) if hasattr(module, "families") else module.FAMILIES
-    return {family.name: family for family in found}
-
-
-@lru_cache(maxsize=65536)
-def _series(sample: SampleKey, family: Family) -> tuple[str, str]:
-    """A sample's family name and the text of its own labels behind the pair's."""
-    if isinstance(sample, str):
-        return sample, ""
-    extra = _labels(dict(zip(family.labels, sample[1:], strict=True)))
-    return sample[0], f",{extra}" if extra else ""
-
-
-@lru_cache(maxsize=65536)
-def _failures_template(labels: str) -> str:
-    escaped = labels.replace("%", "%%")
-    return "".join(f'probe_failures_total{{{escaped},reason="{reason}"}} %d\n' for reason in Reason)
-
-
-@lru_cache(maxsize=1024)
-def _head(header: _Header, openmetrics: bool) -> bytes:
-    name = header.name.removesuffix("_total") if openmetrics and header.kind == "counter" else header.name
-    said = header.help.replace("\\", "\\\\").replace("\n", "\\n")
-    return f"# HELP {name} {said}\n# TYPE {name} {header.kind}\n".encode()
-
-
-def _judged(store: Store) -> dict[str, bytes]:
-    seeing = [
-        f'outage_region_seeing{{region="{escape(region)}"}} {int(sight.seeing)}\n'
-        for region, sight in store.sights.items()
-    ]
-    states, verdicts = [], []
-    for service, verdict in store.verdicts.items():
-        for (feature, region), state in verdict.states.items():
-            labels = _labels({"service": service, "feature": feature, "region": region})
-            states += [f'outage_state{{{labels},state="{one}"}} {int(one is state)}\n' for one in State]
-        label = f'service="{escape(service)}"'
-        verdicts += [f'outage_verdict{{{label},verdict="{one}"}} {int(one is verdict.answer)}\n' for one in Answer]
-    return {
-        "outage_region_seeing": "".join(seeing).encode(),
-        "outage_state": "".join(states).encode(),
-        "outage_verdict": "".join(verdicts).encode(),
-    }
+    """Of a URL, of `host:port`, of `[address]:port`, of a bare host or address."""
+    rest = target.partition("://")[2] or target
+    rest = re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    if rest.startswith("["):
+        return rest[1:].partition("]")[0]
+    return rest.partition(":")[0] if rest.count(":") == 1 else rest
