@@ -1,0 +1,53 @@
+"""YAML files into a frozen `model.Config`, or all their mistakes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from exporter import model
+from exporter.config import shown, tree
+from exporter.config.build import build
+from exporter.config.merge import merge
+from exporter.config.reader import Reader
+from exporter.config.shapes import schema
+from exporter.errors import ConfigError, Mistake
+
+__all__ = ["load", "schema", "shipped"]
+
+
+def shipped() -> Path:
+    """The configuration that comes with the program."""
+    return Path(__file__).parent.parent / "services" / "tiktok.yaml"
+
+
+def load(paths: Sequence[Path], environment: Mapping[str, str]) -> model.Config:
+    """Read and merge files, and the `*.yaml` and `*.yml` of folders; ConfigError names all that is wrong."""
+    mistakes: list[Mistake] = []
+    files = list(dict.fromkeys(_files(paths, mistakes)))
+    read = [tree.read(file, environment) for file in files]
+    mistakes += [mistake for _, found in read for mistake in found]
+    blocks = [block for block, _ in read if block is not None]
+    if len(blocks) < len(files) or not blocks:
+        raise ConfigError(mistakes)  # what stands in an unreadable file is unknown, so nothing can be called missing
+    root, found = merge(blocks)
+    reader = Reader(root)
+    config = build(reader)
+    said = {(mistake.file, mistake.path) for mistake in mistakes}
+    mistakes += [mistake for mistake in found + reader.mistakes if (mistake.file, mistake.path) not in said]
+    if mistakes:
+        order = {str(file): index for index, file in enumerate(files)}
+        raise ConfigError(sorted(mistakes, key=lambda mistake: (order.get(mistake.file, -1), mistake.line)))
+    return replace(config, shown=shown.text(root))
+
+
+def _files(paths: Sequence[Path], mistakes: list[Mistake]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml"))
+        if not inside:
+            mistakes.append(Mistake(str(path), 0, "", "a folder without a *.yaml or *.yml file"))
+        yield from inside

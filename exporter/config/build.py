@@ -1,0 +1,120 @@
+"""From the merged tree to `model.Config`, collecting every mistake on the way.
+
+What is wrong becomes None and is left out of the checks that would need it, so that a mistake is
+reported once and not again as its consequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+
+from exporter import kinds, model
+from exporter.config import shapes
+from exporter.config.endpoint import Endpoints, Scope
+from exporter.config.reader import Reader
+from exporter.config.tree import Block, Place, Route, place_of
+
+
+def build(reader: Reader) -> model.Config:
+    """The configuration without `shown`; worth something only when the reader then has no mistakes."""
+    defaults = reader.read(shapes.Defaults, reader.root.get("defaults"), ("defaults",))
+    network = _network(reader)
+    regions = dict(_regions(reader))
+    builder = _Builder(reader, Endpoints(reader, regions))
+    scope = Scope(((("defaults",), defaults),))
+    return model.Config(
+        services=tuple(builder.services(scope)),
+        controls=tuple(builder.controls(scope)),
+        regions=tuple(region for region in regions.values() if region),
+        pairs=tuple(builder.pairs),
+        network=network,
+        histograms=defaults.histograms if defaults else True,
+    )
+
+
+def _network(reader: Reader) -> model.NetworkOptions:
+    block = reader.root.get("network")
+    # Several files may each hold a part of this section: its one path starts at the file that names it.
+    file = block.places.get("ca_file", block.place)[0] if isinstance(block, Block) else None
+    network = reader.read(shapes.Network, block, ("network",), file) or shapes.Network()
+    return model.NetworkOptions(network.nameservers, network.ca_file, network.allow, network.deny)
+
+
+def _regions(reader: Reader) -> Iterator[tuple[str, model.Region | None]]:
+    missing = "no region; add one, such as `here: {kind: local}`"
+    for name, block, route in reader.children(reader.root.get("regions"), ("regions",), missing):
+        yield name, _region(reader, name, block, route)
+
+
+def _region(reader: Reader, name: str, block: Block, route: Route) -> model.Region | None:
+    kind = reader.kind(block.get("kind"), (*route, "kind"), "region", kinds.names("regions"))
+    found = reader.read(shapes.region(kind), block, route) if kind else None
+    if kind is None or found is None:
+        return None
+    own = shapes.options("regions", kind)
+    options = own(**{option.name: getattr(found, option.name) for option in fields(own)})
+    place = found.location
+    return model.Region(name, kind, options, model.Location(place.lat, place.lon) if place else None)
+
+
+@dataclass
+class _Builder:
+    """Walks down to the endpoints, whose pairs it gathers."""
+
+    reader: Reader
+    endpoints: Endpoints
+    pairs: list[model.Pair] = field(default_factory=list)
+
+    def controls(self, scope: Scope) -> Iterator[model.Endpoint]:
+        missing = "no control; add an endpoint of somebody else: without one a region cannot be told blind"
+        section = self.reader.root.get("controls")
+        for name, block, route in self.reader.children(section, ("controls",), missing):
+            if "regions" in block:
+                self.reader.wrong((*route, "regions"), "a control runs in every region; remove the key")
+            yield from self._endpoint((model.CONTROLS, "internet", name), block, route, scope)
+
+    def services(self, scope: Scope) -> Iterator[model.Service]:
+        missing = "no service; add one, or leave out --config.file to use the configuration that ships"
+        section = self.reader.root.get("services")
+        for name, block, route in self.reader.children(section, ("services",), missing):
+            if name == model.CONTROLS:
+                self.reader.wrong(route, "this name is reserved for the endpoints under `controls`")
+            keys = self.reader.read(shapes.Service, block, route)
+            features = tuple(self._features(name, block, route, scope.within(route, keys)))
+            yield model.Service(name, getattr(keys, "title", None) or name, features)
+
+    def _features(self, service: str, block: Block, route: Route, scope: Scope) -> Iterator[model.Feature]:
+        if "features" not in block:
+            return  # said already: the key is missing
+        perhaps_core, seen = False, dict[str, Place]()
+        inside, route = block["features"], (*route, "features")
+        for name, child, at in self.reader.children(inside, route, "no feature; add one"):
+            keys = self.reader.read(shapes.Feature, child, at)
+            perhaps_core |= keys is None or keys.core
+            endpoints = tuple(self._inside((service, name), child, at, scope.within(at, keys), seen))
+            yield model.Feature(name, bool(keys and keys.core), endpoints)
+        if inside and isinstance(inside, Block) and not perhaps_core:
+            self.reader.wrong(route, f"none is core; add `core: true` to those without which {service} is down")
+
+    def _inside(
+        self, names: tuple[str, str], block: Block, route: Route, scope: Scope, seen: dict[str, Place]
+    ) -> Iterator[model.Endpoint]:
+        if "endpoints" not in block:
+            return  # said already: the key is missing
+        inside, route = block["endpoints"], (*route, "endpoints")
+        for name, child, at in self.reader.children(inside, route, "no endpoint; add one"):
+            if name in seen:
+                first = f"{seen[name][0]}:{seen[name][1]}"
+                self.reader.wrong(at, f"defined twice in {names[0]}; first at {first}")
+            seen.setdefault(name, place_of(self.reader.root, at))
+            yield from self._endpoint((*names, name), child, at, scope)
+
+    def _endpoint(
+        self, names: tuple[str, str, str], block: Block, route: Route, scope: Scope
+    ) -> Iterator[model.Endpoint]:
+        found = self.endpoints.read(names, block, route, scope)
+        if found:
+            endpoint, regions = found
+            self.pairs += [model.Pair(endpoint, region) for region in regions]
+            yield endpoint

@@ -1,0 +1,39 @@
+"""Several files as one tree: sections are joined, what is defined twice is a mistake that names both places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from exporter.config.sentences import must_be, unknown_key
+from exporter.config.shapes import SECTIONS
+from exporter.config.tree import Block
+from exporter.errors import Mistake
+
+
+def merge(files: Sequence[Block]) -> tuple[Block, list[Mistake]]:
+    """The joined tree. The first definition of a name stays in it."""
+    root = Block((files[0].place[0], 0, 0))
+    mistakes = [mistake for file in files for mistake in _join(root, file)]
+    return root, mistakes
+
+
+def _join(root: Block, file: Block) -> Iterator[Mistake]:
+    for name, section in file.items():
+        place = file.places[name]
+        if name not in SECTIONS:
+            yield Mistake(place[0], place[1], name, unknown_key(name, SECTIONS))
+        elif section is not None and not isinstance(section, Block):
+            yield Mistake(place[0], place[1], name, must_be(["a mapping"], section))
+        elif section:
+            joined = root.setdefault(name, Block(section.place))
+            root.places.setdefault(name, place)
+            yield from _join_section(joined, section, name)
+
+
+def _join_section(joined: Block, section: Block, name: str) -> Iterator[Mistake]:
+    for key in section:
+        if key not in joined:
+            joined.take(section, key)
+            continue
+        first, second = joined.places[key], section.places[key]
+        yield Mistake(second[0], second[1], f"{name}.{key}", f"defined twice; first at {first[0]}:{first[1]}")

@@ -1,0 +1,210 @@
+"""The shape of the file: which keys stand where and what they may hold.
+
+Each block is checked on its own, so that a mistake in one hides none in another; `Later` marks
+where the check of the block around it ends. The JSON Schema for editors goes all the way down.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields, make_dataclass
+from functools import cache, partial, reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import core_schema
+
+from exporter import kinds
+from exporter.options import File, Parsed, parse_duration
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Whatever stands there is passed on unchecked; in the JSON Schema it is a `shape()`."""
+
+    shape: Callable[[], Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        inner = handler.generate_schema(self.shape())
+        return core_schema.json_or_python_schema(json_schema=inner, python_schema=core_schema.any_schema())
+
+
+def parse_name(found: Any, folder: Path = Path()) -> str:
+    """The name of a service, feature, endpoint, control or region: it becomes a label's value and part of a path."""
+    if not isinstance(found, str) or not _NAME.fullmatch(found):
+        raise ValueError(f"{found!r} is not a name: lower-case letters, digits, '_', '.' and '-', not '_.-' first")
+    return found
+
+
+def _parse_interval(found: Any, folder: Path) -> float:
+    seconds = parse_duration(found)
+    if seconds < 1:
+        raise ValueError(f"must be at least 1s, found {found}")
+    return seconds
+
+
+def _parse_positive(found: Any, folder: Path) -> float:
+    seconds = parse_duration(found)
+    if seconds <= 0:
+        raise ValueError(f"must be more than 0, found {found}")
+    return seconds
+
+
+def _parse_nameserver(found: Any, folder: Path) -> str:
+    match = re.fullmatch(r"\[([^\]]+)\]:(\d+)|([^:]+):(\d+)|(.+)", str(found))
+    address, port = (match[1] or match[3] or match[5], match[2] or match[4] or "53") if match else ("", "")
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        port = "0"
+    if not 1 <= int(port) <= 65535:
+        raise ValueError(f"{found!r} is not a name server; write 192.0.2.53, 192.0.2.53:53 or [2001:db8::53]:53")
+    return str(found)
+
+
+def _parse_network(found: Any, folder: Path) -> str:
+    try:
+        return str(ipaddress.ip_network(str(found)))
+    except ValueError as error:
+        raise ValueError(f"{found!r} is not a network in CIDR notation such as 10.0.0.0/8: {error}") from error
+
+
+_DURATION_SCHEMA = {"type": "string", "examples": ["60s", "1m30s", "500ms"]}
+_TEXT = {"type": "string"}
+Name = Annotated[str, Parsed(parse_name, {**_TEXT, "pattern": f"^{_NAME.pattern}$"})]
+Interval = Annotated[float, Parsed(_parse_interval, _DURATION_SCHEMA)]
+Positive = Annotated[float, Parsed(_parse_positive, _DURATION_SCHEMA)]
+Nameserver = Annotated[str, Parsed(_parse_nameserver, _TEXT)]
+Cidr = Annotated[str, Parsed(_parse_network, _TEXT)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """For every endpoint that does not say otherwise; seconds."""
+
+    interval: Interval = 60.0
+    timeout: Positive = 10.0
+    degraded_above: Positive | None = None
+    histograms: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    nameservers: tuple[Nameserver, ...] = ()
+    ca_file: File | None = None
+    allow: tuple[Cidr, ...] = ()
+    deny: tuple[Cidr, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Degrees."""
+
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """The keys of every kind; `endpoint()` adds one block for each kind."""
+
+    url: str | None = None
+    target: str | None = None
+    kind: Any = None
+    interval: Interval | None = None
+    timeout: Positive | None = None
+    degraded_above: Positive | None = None
+    regions: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    core: bool = False
+    regions: tuple[str, ...] | None = None
+    endpoints: Annotated[Any, Later(lambda: dict[Name, endpoint()])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    title: str | None = None
+    interval: Interval | None = None
+    timeout: Positive | None = None
+    regions: tuple[str, ...] | None = None
+    features: Annotated[Any, Later(lambda: dict[Name, Feature])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A whole file; several of them are merged by section."""
+
+    defaults: Defaults = Defaults()
+    network: Network = Network()
+    regions: Annotated[Any, Later(lambda: dict[Name, _any_region()])] = None
+    controls: Annotated[Any, Later(lambda: dict[Name, endpoint()])] = None
+    services: Annotated[Any, Later(lambda: dict[Name, Service])] = None
+
+
+SECTIONS = tuple(section.name for section in fields(Document))
+
+
+@cache
+def endpoint() -> type[Endpoint]:
+    """An endpoint with a block for each kind of probe."""
+    names = kinds.names("probes")
+    blocks = [(kind, Annotated[Any, Later(partial(_optional, options("probes", kind)))], None) for kind in names]
+    kind = ("kind", Annotated[Any, Later(lambda: Literal[names] | None)], None)
+    return make_dataclass("AnyEndpoint", [kind, *blocks], bases=(Endpoint,), frozen=True, kw_only=True)
+
+
+@cache
+def region(kind: str) -> type[Any]:
+    """A region of one kind: the kind's own options beside `kind` and `location`."""
+    common: list[tuple[str, Any, Any]] = [("kind", Literal[kind], kind), ("location", Place | None, None)]
+    bases = (options("regions", kind),)
+    return make_dataclass(f"{kind.title()}Region", common, bases=bases, frozen=True, kw_only=True)
+
+
+def options(room: str, kind: str) -> type[Any]:
+    """The kind's own block."""
+    shape: type[Any] = kinds.module(room, kind).Options
+    return shape
+
+
+def _optional(shape: type[Any]) -> Any:
+    return shape | None
+
+
+def _any_region() -> Any:
+    return reduce(operator.or_, (region(kind) for kind in kinds.names("regions")))
+
+
+@cache
+def adapter(shape: Any) -> TypeAdapter[Any]:
+    """What checks a block: unknown keys are refused at every depth."""
+    # A dataclass alone would ignore `config`; a union hands it down to every standard dataclass within.
+    return TypeAdapter(shape | None, config=_STRICT)
+
+
+class _Generator(GenerateJsonSchema):
+    def dict_schema(self, schema: core_schema.DictSchema) -> dict[str, Any]:
+        """A dictionary whose keys must match a pattern refuses all others."""
+        made = super().dict_schema(schema)
+        return {**made, "additionalProperties": False} if "patternProperties" in made else made
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a file."""
+    made = adapter(Document).json_schema(schema_generator=_Generator)
+    [document] = [choice for choice in made.pop("anyOf") if choice.get("type") != "null"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "outage-exporter", **made, **document}

@@ -1,0 +1,63 @@
+"""The configuration as people may see it: what was written, secrets as `<secret>`, variables unresolved."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+from exporter.config.tree import Block, Items, child, write
+from exporter.options import Secret
+
+_MASK = "<secret>"
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_PROXY = re.compile(r"[a-z0-9]+://[^/?#\s]+/?")
+_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"})
+
+
+def mask(block: Any, options: Any) -> None:
+    """Remember in `block` which of its values `options`, made from it, calls secret."""
+    if not isinstance(block, Block | Items):
+        return
+    for key in block.places:
+        value = _inside(options, key)
+        if isinstance(value, Secret):
+            block.shown[key] = _masked(value)
+        else:
+            mask(child(block, key), value)
+
+
+def _masked(secret: str) -> str:
+    """A proxy's address stays readable, its credentials do not."""
+    return _CREDENTIALS.sub(_MASK, secret) if _PROXY.fullmatch(secret) else _MASK
+
+
+def _inside(value: Any, key: str | int) -> Any:
+    if dataclasses.is_dataclass(value):
+        return getattr(value, str(key), None)
+    try:
+        return value[key]
+    except (LookupError, TypeError):
+        return None
+
+
+def text(root: Block) -> str:
+    """The merged YAML."""
+    return write(_plain(root))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Block):
+        return {key: _entry(value, key, key.lower() in _HEADERS) for key in value}
+    if isinstance(value, Items):
+        return [_entry(value, index, False) for index in range(len(value))]
+    return value
+
+
+def _entry(container: Any, key: str | int, secret: bool) -> Any:
+    value = container.shown.get(key, container[key])
+    if isinstance(value, str):
+        return _MASK if secret else _CREDENTIALS.sub(_MASK, value)
+    if secret and isinstance(value, Items):
+        return [_MASK for _ in value]
+    return _plain(value)
