@@ -43,7 +43,7 @@ class Nginx:
 
     def __init__(self, folder: Path) -> None:
         authority = Authority(folder / "ca")
-        leaf = authority.leaf("127.0.0.1", chain=True)
+        leaf = authority.leaf("127.0.0.1")
         self.ca_file = authority.file
         ports = [free_port() for _ in range(3)]
         self.urls = {"http": f"http://127.0.0.1:{ports[0]}/", "https": f"https://127.0.0.1:{ports[1]}/"}

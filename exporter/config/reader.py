@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ from pydantic import ValidationError
 from exporter.config import sentences, shapes, shown
 from exporter.config.tree import Block, Place, Route, place_of, spell
 from exporter.errors import Mistake
+
+
+@cache
+def _folder(file: str) -> Path:
+    return Path(file).parent
 
 
 class Reader:
@@ -34,7 +40,7 @@ class Reader:
         if not isinstance(block, Block):
             self.wrong(route, sentences.must_be(["a mapping"], block))
             return None
-        folder = Path(file or block.place[0]).parent
+        folder = _folder(file or block.place[0])
         try:
             value = shapes.adapter(shape).validate_python(block, context={"folder": folder})
         except ValidationError as error:

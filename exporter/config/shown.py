@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import Any
 
@@ -15,16 +14,14 @@ _PROXY = re.compile(r"[a-z0-9]+://[^/?#\s]+/?")
 _HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"})
 
 
-def mask(block: Any, options: Any) -> None:
+def mask(block: Block | Items, options: Any) -> None:
     """Remember in `block` which of its values `options`, made from it, calls secret."""
-    if not isinstance(block, Block | Items):
-        return
     for key in block.places:
-        value = _inside(options, key)
+        written, value = child(block, key), _inside(options, key)
         if isinstance(value, Secret):
             block.shown[key] = _masked(value)
-        else:
-            mask(child(block, key), value)
+        elif isinstance(written, Block | Items) and value is not written:  # else it is read later
+            mask(written, value)
 
 
 def _masked(secret: str) -> str:
@@ -33,12 +30,9 @@ def _masked(secret: str) -> str:
 
 
 def _inside(value: Any, key: str | int) -> Any:
-    if dataclasses.is_dataclass(value):
-        return getattr(value, str(key), None)
-    try:
-        return value[key]
-    except (LookupError, TypeError):
-        return None
+    if isinstance(value, dict | tuple):
+        return value[key] if isinstance(value, dict) or key in range(len(value)) else None  # type: ignore[index]
+    return getattr(value, str(key), None)
 
 
 def text(root: Block) -> str:

@@ -7,24 +7,31 @@ long a resolver takes is part of what is measured.
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Any
 
-import aiodns
+import pycares
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
+from exporter.net.datagram import new_socket
 
 _FAMILY = {"ip4": socket.AF_INET, "ip6": socket.AF_INET6}
+_FIRST_WAIT = 1.0
+"""Seconds until a silent nameserver's neighbour is asked; c-ares doubles it with each round through the list."""
+_ROUNDS = 30  # more than fit into any deadline: the attempt's ends the query
+_NO_SOCKET = -1
 
 
 class Resolver:
     """`nameservers` are `address` or `address:port`; none means the system's."""
 
     def __init__(self, nameservers: Sequence[str] = ()) -> None:
-        self._nameservers = list(nameservers) or None
+        self._nameservers = tuple(nameservers)
 
     async def addresses(self, host: str, preferred: str, fallback: bool) -> list[str]:
         """The addresses of `host`, those of the preferred family (`ip4`, `ip6`) first.
@@ -39,21 +46,86 @@ class Resolver:
             raise ProbeError(Reason.RESOLVE, f"{host} has no {preferred} address")
         return mine + others
 
-    async def _query(self, host: str, family: int | None) -> list[str]:
-        # A channel of its own for each lookup: c-ares caches answers by their TTL and cannot be told not to.
-        # One query is repeated by c-ares once a second until the attempt's own deadline ends it.
-        channel = aiodns.DNSResolver(nameservers=self._nameservers, timeout=1.0, tries=30, rotate=False)
+    async def _query(self, host: str, family: socket.AddressFamily | None) -> list[str]:
+        lookup = _Lookup(self._nameservers)
         try:
-            answer = await channel.getaddrinfo(
-                host, family=socket.AddressFamily(family or socket.AF_UNSPEC), type=socket.SOCK_STREAM
-            )
-        except aiodns.error.DNSError as error:
-            raise ProbeError(Reason.RESOLVE, f"cannot resolve {host}: {error.args[-1]}") from error
+            return await lookup.addresses(host, family or socket.AF_UNSPEC)
         except UnicodeError as error:
             raise ProbeError(Reason.RESOLVE, f"{host!r} is not a host name") from error
         finally:
-            await channel.close()
-        return [_text(node.addr[0]) for node in answer.nodes]
+            lookup.close()
+
+
+class _Lookup:
+    """One question and its own c-ares channel.
+
+    A channel answers from a cache that cannot be switched off through pycares, so none is used
+    twice. Driven by the event loop it costs less than a shared one driven by c-ares' own thread.
+    """
+
+    def __init__(self, nameservers: Sequence[str]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._watched: set[int] = set()
+        self._closed = False
+        self._answer: asyncio.Future[list[str]] = self._loop.create_future()
+        self._channel = pycares.Channel(
+            servers=nameservers or None, timeout=_FIRST_WAIT, tries=_ROUNDS, sock_state_cb=self._watch
+        )
+
+    async def addresses(self, host: str, family: socket.AddressFamily) -> list[str]:
+        self._channel.getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM, callback=self._answered(host))
+        while not self._answer.done():
+            await asyncio.wait((self._answer,), timeout=self._channel.timeout(_FIRST_WAIT))
+            if not self._answer.done():
+                self._channel.process_fd(_NO_SOCKET, _NO_SOCKET)
+        return self._answer.result()
+
+    def close(self) -> None:
+        """Give up what is still open. c-ares destroys the channel in a thread: from here on it must not call back."""
+        self._answer.cancel()
+        self._channel.cancel()
+        for descriptor in tuple(self._watched):
+            self._forget(descriptor)
+        self._closed = True
+        self._channel.close()
+
+    def _answered(self, host: str) -> Callable[[Any, int | None], None]:
+        def callback(result: Any, code: int | None) -> None:
+            if self._answer.done():
+                return
+            if code is None:
+                self._answer.set_result([_text(node.addr[0]) for node in result.nodes])
+            else:
+                self._answer.set_exception(_failure(host, code))
+
+        return callback
+
+    def _watch(self, descriptor: int, readable: bool, writable: bool) -> None:
+        if self._closed:
+            return
+        self._forget(descriptor)
+        if readable:
+            self._loop.add_reader(descriptor, self._channel.process_fd, descriptor, _NO_SOCKET)
+        if writable:
+            self._loop.add_writer(descriptor, self._channel.process_fd, _NO_SOCKET, descriptor)
+        if readable or writable:
+            self._watched.add(descriptor)
+
+    def _forget(self, descriptor: int) -> None:
+        if descriptor in self._watched:
+            self._watched.remove(descriptor)
+            self._loop.remove_reader(descriptor)
+            self._loop.remove_writer(descriptor)
+
+
+def _failure(host: str, code: int) -> ProbeError:
+    if code == pycares.errno.ARES_ECONNREFUSED:
+        try:
+            # c-ares says so too when it could not open a socket: this tells a full table apart.
+            new_socket(socket.AF_INET, socket.SOCK_DGRAM, 0).close()
+        except ProbeError as error:
+            return error
+    return ProbeError(Reason.RESOLVE, f"cannot resolve {host}: {pycares.errno.strerror(code)}")
 
 
 @lru_cache(maxsize=4096)

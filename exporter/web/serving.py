@@ -27,7 +27,6 @@ _LOOK_EVERY = 1.0  # seconds between two looks at the files' times
 _REMEMBERED = 128  # passwords that were right lately, so that not every scrape costs a bcrypt
 _NOBODY = bcrypt.hashpw(b"nobody", bcrypt.gensalt(10))
 _HEADER_LIMIT = 16384
-_BODY_LIMIT = 1 << 20
 _CLOSING = 2.0  # seconds that answers under way get when the program ends
 
 
@@ -127,7 +126,12 @@ class Server:
 
     def __init__(self, app: web.Application, sockets: Sequence[socket.socket], gate: Gate) -> None:
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, max_line_size=_HEADER_LIMIT, max_field_size=_HEADER_LIMIT
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_CLOSING,
+            max_line_size=_HEADER_LIMIT,
+            max_field_size=_HEADER_LIMIT,
         )
         self._sockets = sockets
         self._gate = gate
@@ -151,9 +155,7 @@ class Server:
     async def _listen(self) -> None:
         for listening in self._sockets:
             # A duplicate, so that closing a site leaves the port ours.
-            site = web.SockSite(
-                self._runner, listening.dup(), ssl_context=self._gate.config.context, shutdown_timeout=_CLOSING
-            )
+            site = web.SockSite(self._runner, listening.dup(), ssl_context=self._gate.config.context)
             await site.start()
             self._sites.append(site)
 

@@ -146,5 +146,5 @@ class _Reading:
         return file
 
     def _wrong(self, route: tree.Route, message: str) -> None:
-        file, line = tree.place_of(self._root, route)
-        self.mistakes.append(Mistake(file, line, tree.spell(route), message))
+        place = tree.place_of(self._root, route)
+        self.mistakes.append(Mistake(place[0], place[1], tree.spell(route), message))

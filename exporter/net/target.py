@@ -1,0 +1,66 @@
+"""What a URL means to an HTTP client: where to connect, whom to name, what to ask for."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import quote, urljoin, urlsplit
+
+from exporter.net.resolve import as_literal
+
+_PORTS = {"http": 80, "https": 443}
+_SAFE_PATH = "/%:@!$&'()*+,;=~-._?[]|{}^`\"<>\\"
+
+
+class Target(NamedTuple):
+    """`authority` is what Host carries, `path` has the query, `host` is ASCII and without brackets."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    authority: str
+    path: str
+
+
+@lru_cache(maxsize=4096)
+def parse_target(url: str) -> Target:
+    """The target of an http or https URL; one without a scheme is http. ValueError says what is wrong."""
+    if "://" not in url.partition("?")[0]:
+        url = f"http://{url}"
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS:
+        raise ValueError(f"{url!r} is not an http or https URL")
+    if parts.username is not None:
+        raise ValueError("a URL is shown to everybody: put its user name and password under basic_auth")
+    host = _host(parts.hostname or "")
+    port = parts.port or _PORTS[parts.scheme]
+    bare = f"[{host}]" if ":" in host else host
+    path = quote(parts.path or "/", safe=_SAFE_PATH) + (
+        f"?{quote(parts.query, safe=_SAFE_PATH)}" if parts.query else ""
+    )
+    authority = bare if port == _PORTS[parts.scheme] else f"{bare}:{port}"
+    return Target(url, parts.scheme, host, port, authority, path)
+
+
+def join_target(base: Target, location: str) -> Target:
+    """The target that `location` means in an answer from `base`; user names in it are dropped. ValueError as above."""
+    url = urljoin(base.url, location.strip()).partition("#")[0]
+    scheme, mark, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return parse_target(f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}" if mark else url)
+
+
+def _host(name: str) -> str:
+    if not name:
+        raise ValueError("the URL names no host")
+    if as_literal(name):
+        return name
+    try:
+        ascii_name = name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError as error:
+        raise ValueError(f"{name!r} is not a host name") from error
+    labels = ascii_name.removesuffix(".").split(".")
+    if not all(0 < len(label) < 64 for label in labels) or not ascii_name.isprintable() or " " in ascii_name:
+        raise ValueError(f"{name!r} is not a host name")
+    return ascii_name

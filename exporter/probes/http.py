@@ -1,0 +1,380 @@
+"""HTTP: one request and its redirects, over HTTP/1.1 or HTTP/2, and everything that the answer must hold.
+
+Options, metrics and their meaning are blackbox_exporter's http prober's. Ours besides: ranges of
+statuses, assertions on JSON, `addresses`, and `blocked`, what a bot wall looks like: it is looked
+for before the status and the body are judged and gives reason `blocked`, which never counts against
+the service. Without a `blocked` block, 403 and 429 are taken for a bot wall unless
+`valid_status_codes` lists them.
+
+A wrong status is `status`; what headers and body lack is `body`; a wrong scheme is `tls`; an answer
+that is no HTTP, is cut short or never comes before the connection closes is `protocol`. One request
+a hop, never repeated. Each hop is resolved, guarded and timed; phases are sums over the hops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any, Literal
+
+from exporter import net as network
+from exporter.assertions import (
+    NO_WALL,
+    BotWall,
+    HeaderMatch,
+    JSONMatch,
+    body_fault,
+    header_fault,
+    json_fault,
+    status_fault,
+    wall_in_body,
+    wall_in_head,
+)
+from exporter.client import choose_route
+from exporter.errors import ProbeError
+from exporter.model import Endpoint, Family, Reason, Result, SampleKey
+from exporter.net import Attempt, Stream, http1, http2
+from exporter.net.body import EXCERPT, Body
+from exporter.net.cookies import Jar
+from exporter.net.message import Answer, Request
+from exporter.net.target import Target, join_target, parse_target
+from exporter.options import IPProtocol, Pattern, Size, StatusRanges
+from exporter.request import RequestConfig, changes, identity, make_request
+
+PHASES = ("resolve", "connect", "tls", "processing", "transfer")
+
+FAMILIES = (
+    Family(
+        "probe_http_duration_seconds", "How long each phase of the latest scheduled run took, all hops.", ("phase",)
+    ),
+    Family("probe_http_status_code", "The last status of the latest scheduled run, 0 when there was none."),
+    Family("probe_http_content_length", "Content-Length of the latest scheduled run's answer, -1 when unsaid."),
+    Family("probe_http_uncompressed_body_length", "Bytes of the latest scheduled run's body, decompressed."),
+    Family("probe_http_redirects", "The latest scheduled run's redirects."),
+    Family("probe_http_ssl", "Whether the latest scheduled run's last hop used TLS."),
+    Family("probe_http_version", "The latest scheduled run's HTTP version."),
+    Family("probe_failed_due_to_regex", "Whether a pattern on headers or body failed the latest scheduled run."),
+    Family("probe_http_last_modified_timestamp_seconds", "Last-Modified of the latest scheduled run, unix seconds."),
+    *network.FAMILIES,
+    *network.TLS_FAMILIES,
+)
+
+_REDIRECT_LIMIT = 10
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KEEP_METHOD = frozenset({307, 308})
+_FACT_LIMIT = 4096  # characters of headers kept for a person
+_IP_SAMPLES = ("probe_ip_protocol", "probe_ip_addr_hash")
+_TLS_NAMES = frozenset(family.name for family in network.TLS_FAMILIES)
+_PHASE_KEYS: tuple[tuple[SampleKey, str], ...] = tuple((("probe_http_duration_seconds", name), name) for name in PHASES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(RequestConfig):
+    """The `http:` block."""
+
+    valid_status_codes: StatusRanges = ()
+    valid_http_versions: tuple[Literal["HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"], ...] = ()
+    body_size_limit: Size = 0
+    fail_if_ssl: bool = False
+    fail_if_not_ssl: bool = False
+    fail_if_body_matches_regexp: tuple[Pattern, ...] = ()
+    fail_if_body_not_matches_regexp: tuple[Pattern, ...] = ()
+    fail_if_header_matches: tuple[HeaderMatch, ...] = ()
+    fail_if_header_not_matches: tuple[HeaderMatch, ...] = ()
+    fail_if_json_matches: tuple[JSONMatch, ...] = ()
+    fail_if_json_not_matches: tuple[JSONMatch, ...] = ()
+    preferred_ip_protocol: IPProtocol = "ip6"
+    ip_protocol_fallback: bool = True
+    skip_resolve_phase_with_proxy: bool = False
+    no_follow_redirects: bool | None = None
+    addresses: Literal["one", "any", "all"] = "one"
+    blocked: BotWall = NO_WALL
+
+    @property
+    def judges_body(self) -> bool:
+        """Whether anything needs the whole body."""
+        patterns = self.fail_if_body_matches_regexp or self.fail_if_body_not_matches_regexp or self.blocked.body
+        return bool(patterns or self.fail_if_json_matches or self.fail_if_json_not_matches)
+
+    @property
+    def follows(self) -> bool:
+        """Whether redirects are followed; the older key wins where both are given, as in blackbox_exporter."""
+        return self.follow_redirects if self.no_follow_redirects is None else not self.no_follow_redirects
+
+
+def check_target(url: str) -> None:
+    """Return when `url` can be probed; ValueError says why not."""
+    parse_target(url)
+
+
+async def probe(endpoint: Endpoint, options: Options, net: Attempt) -> Result:
+    """One request to `endpoint.target` and its redirects; ProbeError carries the reason it failed for."""
+    walk = _Walk(endpoint.target, options, net)
+    try:
+        await walk.go()
+    except ProbeError:
+        walk.note_answer()
+        raise
+    finally:
+        net.end(walk.ended_at)
+        walk.report()
+    return net.result()
+
+
+class _Walk:
+    """One probe on its way: where it is, and what it has seen."""
+
+    __slots__ = (
+        "answer", "before", "body", "ended_at", "failed_regex", "first", "first_ip", "hop", "hops", "jar", "method",
+        "net", "options", "redirects", "request", "ssl", "via",
+    )  # fmt: skip
+
+    def __init__(self, url: str, options: Options, net: Attempt) -> None:
+        self.options = options
+        self.net = net
+        self.first, self.request = _plan(url, options)
+        self.method = options.method
+        self.hops: list[dict[str, Any]] = []
+        self.hop: dict[str, Any] | None = None
+        self.before: dict[str, float] = {}
+        self.answer: Answer | None = None
+        self.body: Body | None = None
+        self.jar: Jar | None = None
+        self.via = ""
+        self.first_ip: dict[SampleKey, float] = {}
+        self.ended_at: float | None = None
+        self.redirects = 0
+        self.ssl = False
+        self.failed_regex = False
+        net.facts["hops"] = self.hops
+
+    async def go(self) -> None:
+        """Probe every address that is asked for."""
+        net, options, first = self.net, self.options, self.first
+        resolves = net.route is None
+        if net.route is None and options.proxy_url:
+            net.route = choose_route(options, first.host, first.port)
+            resolves = net.route is None or not options.skip_resolve_phase_with_proxy
+        if not resolves:
+            await self._visit(())
+            return
+        addresses = await net.resolve(first.host, options.preferred_ip_protocol, options.ip_protocol_fallback)
+        if net.route is not None:
+            # As blackbox_exporter does: the proxy is given an address, unless told to skip this.
+            net.note_address(addresses[0])
+            self.via = addresses[0]
+        if options.addresses != "all":
+            await self._visit(addresses[:1] if options.addresses == "one" else addresses)
+            return
+        for address in addresses:
+            await self._visit_one(address)
+
+    async def _visit_one(self, address: str) -> None:
+        try:
+            await self._visit([address])
+        except ProbeError as error:
+            raise ProbeError(error.reason, f"{address}: {error}") from error
+
+    async def _visit(self, addresses: Sequence[str]) -> None:
+        """The target, by one of `addresses`, and where it redirects to."""
+        self.method, self.redirects, self.jar = self.options.method, 0, None
+        target = self.first
+        while True:
+            location = await self._hop(target, addresses)
+            if location is None:
+                return
+            target = self._turn(target, location)
+            addresses = () if self.net.route else await self._resolve(target.host)
+
+    async def _resolve(self, host: str) -> list[str]:
+        options = self.options
+        found = await self.net.resolve(host, options.preferred_ip_protocol, options.ip_protocol_fallback)
+        return found if options.addresses == "any" else found[:1]
+
+    async def _hop(self, target: Target, addresses: Sequence[str]) -> str | None:
+        """One request; the location to go to next, or None when the answer was the last and has been judged."""
+        net, route = self.net, self.net.route
+        forward = route is not None and route.protocol == "http" and target.scheme == "http"
+        self._enter_hop(target)
+        stream = await net.dial(self.via or target.host, target.port, addresses, forward=forward)
+        try:
+            conversation = await self._converse(stream, target)
+            answer = await conversation.ask(self._request(target, forward))
+            self._take(answer, target, forward)
+            location = answer.first(b"location") if answer.status in _REDIRECTS else None
+            if location:
+                self.redirects += 1
+                if self.options.follows and self.redirects <= _REDIRECT_LIMIT:
+                    return location
+            await self._judge(conversation, answer, readable=not location)
+            return None
+        finally:
+            net.note_stream(stream)
+            stream.close()
+
+    async def _converse(self, stream: Stream, target: Target) -> http1.Conversation | http2.Conversation:
+        options = self.options
+        self.ssl = target.scheme == "https"
+        if self.ssl:
+            config, host = identity(options, target.host, target.host == self.first.host)
+            await self.net.secure(stream, config, host, ("h2", "http/1.1") if options.enable_http2 else ())
+            if stream.tls and stream.tls.selected_alpn_protocol() == "h2":
+                return http2.Conversation(stream, self.net)
+        return http1.Conversation(stream, self.net)
+
+    def _request(self, target: Target, forward: bool) -> Request:
+        if target is self.first and not forward and self.request is not None and not self.jar:
+            return self.request
+        asked = target.path
+        extra: list[tuple[str, str]] = []
+        if forward and self.net.route is not None:
+            asked = f"http://{_authority(self.via, target) if self.via else target.authority}{target.path}"
+            extra += self.net.route.authorization.items()
+        cookies = self.jar.header(target.host, target.path, target.scheme == "https") if self.jar else ""
+        if cookies:
+            extra.append(("Cookie", cookies))
+        home = target.host == self.first.host and (self.first.scheme, target.scheme) != ("https", "http")
+        return make_request(target, self.options, self.method, asked, home, extra)
+
+    def _take(self, answer: Answer, target: Target, forward: bool) -> None:
+        self.answer = answer
+        if self.hop is not None:
+            self.hop["status"] = answer.status
+        for value in answer.every(b"set-cookie"):
+            self.jar = self.jar or Jar()
+            self.jar.take(value, target.host, target.path, self.net.clock.time())
+        if forward and answer.status == 407:
+            raise ProbeError(Reason.VANTAGE, f"{self.net.route} asks for other credentials (status 407)")
+
+    async def _judge(
+        self, conversation: http1.Conversation | http2.Conversation, answer: Answer, readable: bool
+    ) -> None:
+        options = self.options
+        self.body = body = Body(options.compression, options.body_size_limit, whole=options.judges_body)
+        broken: ProbeError | None = None
+        try:
+            self.ended_at = await conversation.read(body) if readable else None
+        except ProbeError as error:
+            broken = error
+        self.net.enter(None, "judging the answer", at=self.ended_at)
+        for reason, fault in self._faults(answer, bytes(body.kept), broken, readable):
+            if fault is not None:
+                raise ProbeError(reason, fault)
+
+    def _faults(
+        self, answer: Answer, body: bytes, broken: ProbeError | None, readable: bool
+    ) -> Iterator[tuple[Reason, str | None]]:
+        """What is wrong with the answer, in the order in which it is judged."""
+        options = self.options
+        wall, valid = options.blocked, options.valid_status_codes
+        forbidden, wanted = options.fail_if_body_matches_regexp, options.fail_if_body_not_matches_regexp
+        yield Reason.BLOCKED, wall_in_head(wall, valid, answer.status, answer)
+        yield Reason.BLOCKED, wall_in_body(wall, body)
+        yield Reason.STATUS, status_fault(answer.status, valid)
+        yield (
+            Reason.BODY,
+            self._regex(header_fault(answer, options.fail_if_header_matches, options.fail_if_header_not_matches)),
+        )
+        if broken is not None:
+            self.failed_regex = bool(forbidden or wanted)
+            yield broken.reason, str(broken)
+        if not readable and options.judges_body:
+            self.failed_regex = bool(forbidden or wanted)
+            yield Reason.BODY, "the body of a redirect that is not followed is not read, so it cannot match"
+        yield Reason.BODY, self._regex(body_fault(body, forbidden, wanted))
+        yield Reason.BODY, json_fault(body, options.fail_if_json_matches, options.fail_if_json_not_matches)
+        if options.valid_http_versions and answer.version not in options.valid_http_versions:
+            yield Reason.PROTOCOL, f"{answer.version}, wanted {' or '.join(options.valid_http_versions)}"
+        if options.fail_if_ssl and self.ssl:
+            yield Reason.TLS, "the answer came over TLS, and fail_if_ssl is set"
+        if options.fail_if_not_ssl and not self.ssl:
+            yield Reason.TLS, "the answer came without TLS, and fail_if_not_ssl is set"
+
+    def _regex(self, fault: str | None) -> str | None:
+        self.failed_regex = self.failed_regex or fault is not None
+        return fault
+
+    def _turn(self, base: Target, location: str) -> Target:
+        """Follow a redirect: the next target, and what the last one leaves behind."""
+        net = self.net
+        net.enter(None, "following a redirect")
+        try:
+            target = join_target(base, location)
+        except ValueError as error:
+            raise ProbeError(Reason.PROTOCOL, f"{base.host} redirects to {location[:200]!r}: {error}") from error
+        assert self.answer is not None
+        if self.answer.status not in _KEEP_METHOD and self.method not in ("GET", "HEAD"):
+            self.method = "GET"
+        self.first_ip = self.first_ip or {name: net.samples[name] for name in _IP_SAMPLES if name in net.samples}
+        for key in [key for key in net.samples if key in _TLS_NAMES or key[0] in _TLS_NAMES]:
+            del net.samples[key]
+        self.via = ""
+        self._leave_hop()
+        return target
+
+    def _enter_hop(self, target: Target) -> None:
+        self._leave_hop()
+        self.hop = {"url": target.url, "status": 0, "address": "", "phases": {}}
+        self.hops.append(self.hop)
+
+    def _leave_hop(self) -> None:
+        if self.hop is None:
+            return
+        phases, before = self.net.phases, self.before
+        self.hop["address"] = str(self.net.route or self.net.facts.get("address", ""))
+        self.hop["phases"] = {name: phases[name] - before.get(name, 0.0) for name in phases}
+        self.before = dict(phases)
+        self.hop = None
+
+    def note_answer(self) -> None:
+        """Keep the beginning of what was answered, for a person."""
+        if self.answer is not None:
+            lines = (
+                f"{name.decode('latin-1')}: {value.decode('utf-8', 'replace')}" for name, value in self.answer.headers
+            )
+            self.net.facts["headers"] = "\n".join(lines)[:_FACT_LIMIT]
+        if self.body is not None:
+            self.net.facts["body"] = bytes(self.body.kept[:EXCERPT]).decode("utf-8", "replace")
+
+    def report(self) -> None:
+        """Make samples of what was seen; all of them, also when little was."""
+        samples, phases, answer = self.net.samples, self.net.phases, self.answer
+        self._leave_hop()
+        samples.update(self.first_ip)
+        for key, phase in _PHASE_KEYS:
+            samples[key] = phases.get(phase, 0.0)
+        samples["probe_http_redirects"] = float(self.redirects)
+        samples["probe_http_uncompressed_body_length"] = float(self.body.size if self.body else 0)
+        samples["probe_failed_due_to_regex"] = float(self.failed_regex)
+        samples["probe_http_ssl"] = float(self.ssl and answer is not None)
+        samples["probe_http_status_code"] = float(answer.status if answer else 0)
+        samples["probe_http_version"] = float(answer.version[5:] if answer else 0)
+        samples["probe_http_content_length"] = float(answer.content_length if answer else 0)
+        modified = answer.first(b"last-modified") if answer else None
+        seconds = _unix_seconds(modified) if modified else None
+        if seconds is not None:
+            samples["probe_http_last_modified_timestamp_seconds"] = seconds
+
+
+@lru_cache(maxsize=4096)
+def _plan(url: str, options: Options) -> tuple[Target, Request | None]:
+    """The target, and the request to it when it is the same each time."""
+    target = parse_target(url)
+    if changes(options):
+        return target, None
+    return target, make_request(target, options, options.method, target.path)
+
+
+def _authority(address: str, target: Target) -> str:
+    bare = f"[{address}]" if ":" in address else address
+    return f"{bare}:{target.port}"
+
+
+@lru_cache(maxsize=1024)
+def _unix_seconds(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None

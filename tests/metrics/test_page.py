@@ -1,0 +1,158 @@
+"""The metrics page, read by the formats' own parsers, by promtool, and byte for byte."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.metrics import Own, exposition
+from exporter.metrics.geohash import geohash
+from exporter.metrics.text import escape
+from exporter.model import Location, Reason
+from exporter.web.metrics import wants_openmetrics
+from tests.configurations import NOW, Running, config, failed, ok
+
+GOLDEN = Path(__file__).with_name("golden.prom")
+
+
+def page(running: Running, openmetrics: bool = False) -> str:
+    return b"".join(exposition(running.page, Own(), running.store, openmetrics)).decode()
+
+
+def values(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    found = {}
+    for family in parse_text(text):
+        for sample in family.samples:
+            key = (sample.name, tuple(sorted(sample.labels.items())))
+            assert key not in found, f"twice: {key}"
+            found[key] = sample.value
+    return found
+
+
+def value(text: str, name: str, **labels: str) -> float | None:
+    wanted = set(labels.items())
+    matching = [v for (n, pairs), v in values(text).items() if n == name and wanted <= set(pairs)]
+    assert len(matching) <= 1
+    return matching[0] if matching else None
+
+
+def outage() -> Running:
+    running = Running(config("home", "page", histograms=True))
+    running.take("gstatic", ok(), "controls")
+    running.take("home", ok())
+    running.take("page", failed())
+    return running
+
+
+def test_the_page_is_what_it_was_byte_for_byte() -> None:
+    said = page(outage()).partition("# HELP process_")[0].partition("# HELP outage_exporter_")[0]
+    assert said == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_the_formats_own_parsers_read_it(openmetrics: bool) -> None:
+    text = page(outage(), openmetrics)
+    families = list((parse_openmetrics if openmetrics else parse_text)(text))
+    assert text.endswith("# EOF\n") is openmetrics
+    assert {"probe_success", "outage_verdict", "probe_all_duration_seconds"} <= {family.name for family in families}
+
+
+def test_promtool_finds_nothing_but_the_names_that_others_chose() -> None:
+    found = subprocess.run(
+        ["promtool", "check", "metrics"], input=page(outage()), capture_output=True, text=True, check=False
+    )
+    complaints = [line for line in found.stderr.splitlines() if line]
+    # promtool's linter takes `_info` gauges and the rest as they are; nothing of ours may be complained of.
+    assert complaints == []
+
+
+def test_before_the_first_result_the_counters_stand_at_zero_and_no_value_is_shown() -> None:
+    text = page(Running(config("home")))
+    assert value(text, "probe_attempts_total", endpoint="home") == 0
+    for reason in Reason:
+        assert value(text, "probe_failures_total", endpoint="home", reason=reason) == 0
+    assert value(text, "probe_last_run_timestamp_seconds", endpoint="home") == 0
+    assert value(text, "probe_success", endpoint="home") is None
+
+
+def test_the_gauges_show_the_scheduled_run_and_the_counters_every_attempt() -> None:
+    running = Running(config("home"))
+    running.take("home", ok())
+    running.take("home", failed(attempt=1))
+    text = page(running)
+    assert value(text, "probe_success", endpoint="home") == 1
+    assert value(text, "probe_attempts_total", endpoint="home") == 2
+    assert value(text, "probe_failures_total", endpoint="home", reason="connect") == 1
+
+
+def test_a_sample_that_the_next_run_does_not_have_is_gone() -> None:
+    running = Running(config("home"))
+    running.take("home", ok())
+    assert value(page(running), "probe_tls_version_info", endpoint="home") == 1
+    running.take("home", failed())
+    assert value(page(running), "probe_tls_version_info", endpoint="home") is None
+
+
+def test_a_pair_that_is_removed_takes_all_its_series_along_and_others_keep_theirs() -> None:
+    running = Running(config("home", "page"))
+    for name in ("home", "page"):
+        running.take(name, ok())
+    running.apply(config("home"))
+    text = page(running)
+    assert 'endpoint="page"' not in text
+    assert value(text, "probe_attempts_total", endpoint="home") == 1
+
+
+def test_latency_is_of_successes_only_and_the_summary_of_all() -> None:
+    text = page(outage())
+    assert value(text, "probe_all_duration_seconds_count", endpoint="page") == 0
+    assert value(text, "probe_all_duration_seconds_count", endpoint="home") == 1
+    assert value(text, "probe_all_duration_seconds_bucket", endpoint="home", le="0.25") == 1
+    assert value(text, "probe_all_duration_seconds_bucket", endpoint="home", le="0.1") == 0
+    assert value(text, "probe_all_success_sum", endpoint="page") == 0
+    assert value(text, "probe_all_success_count", endpoint="page") == 1
+
+
+def test_the_verdict_is_one_of_its_words() -> None:
+    text = page(outage())
+    said = {word: value(text, "outage_verdict", service="tiktok", verdict=word) for word in ("up", "down", "unknown")}
+    assert sorted(said.values()) == [0, 0, 1]
+    assert value(text, "outage_region_seeing", region="here") == 1
+    assert value(text, "probe_info", endpoint="home") == 1
+
+
+def test_labels_are_escaped() -> None:
+    assert escape('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
+
+
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/plain", False),
+        ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", True),
+        ("application/openmetrics-text;q=0.4,text/plain;q=0.5", False),
+        ("application/openmetrics-text;q=0", False),
+        (
+            "application/vnd.google.protobuf;q=0.7,application/openmetrics-text;version=1.0.0;q=0.6,text/plain;q=0.5",
+            True,
+        ),
+        ("application/openmetrics-text;q=much", False),
+    ],
+)
+def test_the_format_is_what_the_scraper_prefers(accept: str, openmetrics: bool) -> None:
+    assert wants_openmetrics(accept) is openmetrics
+
+
+def test_a_geohash_is_that_of_the_known_place() -> None:
+    assert geohash(Location(57.64911, 10.40744)) == "u4pruy"
+    assert geohash(Location(-25.382708, -49.265506)) == "6gkzwg"
+
+
+def test_the_time_of_the_last_run_is_that_of_its_start() -> None:
+    assert value(page(outage()), "probe_last_run_timestamp_seconds", endpoint="home") == NOW
