@@ -39,7 +39,7 @@ ONLY_IN = {
     "prometheus_client": "metrics",
     "sqlite3": "history",
     "aiohttp": "web",
-    "aiodns": "net",
+    "pycares": "net",
     "httptools": "net",
     "h2": "net",
     "socksio": "net",
