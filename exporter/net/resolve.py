@@ -75,7 +75,8 @@ class _Lookup:
     async def addresses(self, host: str, family: socket.AddressFamily) -> list[str]:
         self._channel.getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM, callback=self._answered(host))
         while not self._answer.done():
-            await asyncio.wait((self._answer,), timeout=self._channel.timeout(_FIRST_WAIT))
+            wait: float = self._channel.timeout(_FIRST_WAIT)  # type: ignore[no-untyped-call]
+            await asyncio.wait((self._answer,), timeout=wait)
             if not self._answer.done():
                 self._channel.process_fd(_NO_SOCKET, _NO_SOCKET)
         return self._answer.result()
@@ -125,7 +126,7 @@ def _failure(host: str, code: int) -> ProbeError:
             new_socket(socket.AF_INET, socket.SOCK_DGRAM, 0).close()
         except ProbeError as error:
             return error
-    return ProbeError(Reason.RESOLVE, f"cannot resolve {host}: {pycares.errno.strerror(code)}")
+    return ProbeError(Reason.RESOLVE, f"cannot resolve {host}: {_text(pycares.errno.strerror(code))}")
 
 
 @lru_cache(maxsize=4096)
