@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,23 @@ def shipped() -> Path:
 
 def load(paths: Sequence[Path], environment: Mapping[str, str]) -> model.Config:
     """Read and merge files, and the `*.yaml` and `*.yml` of folders; ConfigError names all that is wrong."""
+    with _collector_paused():
+        return _load(paths, environment)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A tree that only grows holds no garbage, and walking it over and over takes as long as reading it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _load(paths: Sequence[Path], environment: Mapping[str, str]) -> model.Config:
     mistakes: list[Mistake] = []
     files = list(dict.fromkeys(_files(paths, mistakes)))
     read = [tree.read(file, environment) for file in files]

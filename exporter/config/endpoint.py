@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -132,5 +133,5 @@ def check_url(url: str) -> None:
         raise ValueError("credentials in a URL are seen by everybody; write them under basic_auth")
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError(f"{url!r} is not a URL; write http:// or https://, a host and a path")
-    if port == 0 or any(character.isspace() or ord(character) < 32 for character in url):
+    if port == 0 or re.search(r"[\s\x00-\x20]", url):
         raise ValueError(f"{url!r} is not a URL: {'port 0' if port == 0 else 'it contains white space'}")
