@@ -93,10 +93,15 @@ class Options(RequestConfig):
     blocked: BotWall = NO_WALL
 
     @property
+    def asserts_body(self) -> bool:
+        """Whether the body must, or must not, hold something."""
+        patterns = self.fail_if_body_matches_regexp or self.fail_if_body_not_matches_regexp
+        return bool(patterns or self.fail_if_json_matches or self.fail_if_json_not_matches)
+
+    @property
     def judges_body(self) -> bool:
         """Whether anything needs the whole body."""
-        patterns = self.fail_if_body_matches_regexp or self.fail_if_body_not_matches_regexp or self.blocked.body
-        return bool(patterns or self.fail_if_json_matches or self.fail_if_json_not_matches)
+        return self.asserts_body or bool(self.blocked.body)
 
     @property
     def follows(self) -> bool:
@@ -280,7 +285,7 @@ class _Walk:
         if broken is not None:
             self.failed_regex = bool(forbidden or wanted)
             yield broken.reason, str(broken)
-        if not readable and options.judges_body:
+        if not readable and options.asserts_body:
             self.failed_regex = bool(forbidden or wanted)
             yield Reason.BODY, "the body of a redirect that is not followed is not read, so it cannot match"
         yield Reason.BODY, self._regex(body_fault(body, forbidden, wanted))
