@@ -21,6 +21,8 @@ from tests.servers.certificates import Authority
 
 BLACKBOX = "prometheus-blackbox-exporter"
 BODY = "x" * 1024
+TIMEOUT = "4s"
+"""Below the shortest interval that a benchmark uses."""
 
 _NGINX = """
 daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
@@ -92,7 +94,7 @@ def blackbox(folder: Path, ca_file: Path | None = None) -> Iterator[tuple[subpro
     if ca_file:
         http_options["tls_config"] = {"ca_file": str(ca_file)}
     file = folder / "blackbox.yml"
-    file.write_text(json.dumps({"modules": {"http": {"prober": "http", "timeout": "10s", "http": http_options}}}))
+    file.write_text(json.dumps({"modules": {"http": {"prober": "http", "timeout": TIMEOUT, "http": http_options}}}))
     port = free_port()
     process = start(BLACKBOX, f"--config.file={file}", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error")
     with ended(process):
@@ -106,9 +108,10 @@ def write_config(folder: Path, url: str, pairs: int, interval: float, ca_file: P
     http_options = {"preferred_ip_protocol": "ip4"}
     endpoints = {f"e{number}": {"url": f"{url}{number}", "http": http_options} for number in range(pairs // regions)}
     config: dict[str, Any] = {
-        "defaults": {"interval": f"{interval:g}s", "timeout": "10s"},
+        "defaults": {"interval": f"{interval:g}s", "timeout": TIMEOUT},
         "regions": {f"r{number}": {"kind": "local"} for number in range(regions)},
-        "services": {"bench": {"title": "Bench", "features": {"load": {"endpoints": endpoints}}}},
+        "controls": {"control": {"url": url, "http": http_options, "interval": "60s"}},
+        "services": {"bench": {"title": "Bench", "features": {"load": {"core": True, "endpoints": endpoints}}}},
     }
     if ca_file:
         config["network"] = {"ca_file": str(ca_file)}

@@ -223,8 +223,8 @@ async def _attempt(pair: Pair, loaded: Config) -> Result:
 
 def _config_check(options: argparse.Namespace) -> int:
     loaded = _load(options)
-    services, regions = len(loaded.services), len(loaded.regions)
-    print(f"No mistake: {services} services, {regions} regions, {len(loaded.pairs)} pairs.")
+    counted = {"services": loaded.services, "regions": loaded.regions, "pairs": loaded.pairs}
+    print(f"No mistake; {', '.join(f'{name}: {len(found)}' for name, found in counted.items())}.")
     return 0
 
 

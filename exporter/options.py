@@ -49,7 +49,7 @@ class Parsed:
         return core_schema.with_info_plain_validator_function(validate)
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return self.schema
+        return dict(self.schema)  # pydantic adds titles and defaults to what it gets
 
 
 def parse_duration(found: Any, folder: Path = Path()) -> float:

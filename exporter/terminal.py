@@ -41,7 +41,7 @@ def result_text(target: str, region: str, result: Result, coloured: bool) -> str
     lines = [f"{target} from {region}: {_paint(outcome, word, coloured, bold=True)}", ""]
     lines += [f"  {name:<12}{seconds * _MILLISECONDS:>10.1f} ms" for name, seconds in result.phases.items()]
     lines += [f"  {'total':<12}{result.duration * _MILLISECONDS:>10.1f} ms", ""]
-    lines += [line for name, value in result.facts.items() for line in _fact(name, value)]
+    lines += [line for name, value in result.facts.items() if value for line in _fact(name, value)]
     return "\n".join(lines).rstrip()
 
 

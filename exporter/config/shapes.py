@@ -170,7 +170,7 @@ def endpoint() -> type[Endpoint]:
 @cache
 def region(kind: str) -> type[Any]:
     """A region of one kind: the kind's own options beside `kind` and `location`."""
-    common: list[tuple[str, Any, Any]] = [("kind", Literal[kind], kind), ("location", Place | None, None)]
+    common: list[Any] = [("kind", Literal[kind]), ("location", Place | None, None)]
     bases = (options("regions", kind),)
     return make_dataclass(f"{kind.title()}Region", common, bases=bases, frozen=True, kw_only=True)
 
@@ -201,6 +201,18 @@ class _Generator(GenerateJsonSchema):
         """A dictionary whose keys must match a pattern refuses all others."""
         made = super().dict_schema(schema)
         return {**made, "additionalProperties": False} if "patternProperties" in made else made
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
+        """Only defaults that a person could have written: a duration's is a number of seconds, a list's a tuple."""
+        made = super().default_schema(schema)
+        written = {"string": str, "boolean": bool, "integer": int}.get(str(made.get("type")))
+        if "default" in made and not (written and isinstance(made["default"], written)):
+            del made["default"]
+        return made
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """`Ca File` above `ca_file` tells nobody anything."""
+        return False
 
 
 def schema() -> dict[str, Any]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 from exporter.metrics import text
@@ -26,7 +27,7 @@ class Column:
     """A family of gauges or counters."""
 
     def __init__(self, name: str, explained: str, kind: str, size: int) -> None:
-        self.headers = {openmetrics: text.header(name, explained, kind, openmetrics) for openmetrics in (False, True)}
+        self.headers = _headers(name, explained, kind)
         self.head = f"{name}{{"
         self.lines: list[bytes] = [b""] * size
 
@@ -43,51 +44,40 @@ class Column:
             yield b"".join(lines[start : start + SLICE])
 
 
-class Initialised(Column):
-    """A counter with a closed set of label values, all of which are there from the beginning.
+class Counted:
+    """A family of counts: one line for each of `lines`, (suffix of the name, label of its own).
 
-    Most pairs never count anything here, and zeros are cheaper to write than to keep.
+    The counts are kept and the lines written at the scrape: many pairs have the same counts, so that the text
+    between their labels is made once.
     """
 
-    def __init__(self, name: str, explained: str, label: str, values: Sequence[str]) -> None:
-        super().__init__(name, explained, "counter", 0)
-        self._tails = [f',{label}="{value}"}} ' for value in values]
-        self._values = tuple(values)
-        self._zeros = self._pieces([0.0] * len(values))
-        self._labels: list[str] = []
+    def __init__(self, name: str, explained: str, kind: str, lines: Sequence[tuple[str, str]]) -> None:
+        self.headers = _headers(name, explained, kind)
+        self._heads = [f"{name}{suffix}{{" for suffix, _ in lines]
+        self._tails = [label and f",{label}" for _, label in lines]
+        self._rows: list[tuple[str, tuple[int, ...]] | None] = []
+        self._pieces = lru_cache(maxsize=4096)(self._write)
 
     def grow(self) -> None:
-        super().grow()
-        self._labels.append("")
+        self._rows.append(None)
 
-    def start(self, index: int, labels: str) -> None:
-        """Show zeros for this pair."""
-        self._labels[index] = labels
-
-    def set(self, index: int, counts: Mapping[str, int]) -> None:
-        """Show these counts, by label value."""
-        pieces = self._pieces([counts.get(value, 0) for value in self._values])
-        self.lines[index] = text.encode(self._labels[index].join(pieces))
+    def set(self, index: int, labels: str, counts: tuple[int, ...]) -> None:
+        """Show these counts, in the order of the lines."""
+        self._rows[index] = (labels, counts)
 
     def clear(self, index: int) -> None:
-        super().clear(index)
-        self._labels[index] = ""
+        self._rows[index] = None
 
     def bodies(self) -> Iterator[bytes]:
-        rows = list(zip(self._labels, self.lines, strict=True))
-        zeros = self._zeros
+        """The lines of all pairs."""
+        rows, pieces = self._rows.copy(), self._pieces
         for start in range(0, len(rows), SLICE):
-            yield b"".join(
-                [
-                    line or (text.encode(labels.join(zeros)) if labels else b"")
-                    for labels, line in rows[start : start + SLICE]
-                ]
-            )
+            yield b"".join([text.encode(row[0].join(pieces(row[1]))) for row in rows[start : start + SLICE] if row])
 
-    def _pieces(self, counts: Sequence[float]) -> list[str]:
-        """What stands before, between and after the pair's labels."""
-        ends = [f"{tail}{text.number(count)}\n" for tail, count in zip(self._tails, counts, strict=True)]
-        return [self.head, *(end + self.head for end in ends[:-1]), ends[-1]]
+    def _write(self, counts: tuple[int, ...]) -> list[str]:
+        """What stands before, between and behind the pair's labels."""
+        ends = [f"{tail}}} {count}\n" for tail, count in zip(self._tails, counts, strict=True)]
+        return [before + after for before, after in zip(["", *ends], [*self._heads, ""], strict=True)]
 
 
 @dataclass(slots=True)
@@ -107,7 +97,7 @@ class Histograms:
     """
 
     def __init__(self, name: str, explained: str, label: str = "", values: Sequence[str] = ("",)) -> None:
-        self.headers = {yes: text.header(name, explained, "histogram", yes) for yes in (False, True)}
+        self.headers = _headers(name, explained, "histogram")
         self._count = len(values)
         self._template = "".join(_template(name, f',{label}="{value}"' if label else "") for value in values)
         self._rows: list[_Counts | None] = []
@@ -149,6 +139,11 @@ class Histograms:
         return row.lines
 
 
+def _headers(name: str, explained: str, kind: str) -> dict[bool, bytes]:
+    """By whether they are OpenMetrics'."""
+    return {openmetrics: text.header(name, explained, kind, openmetrics) for openmetrics in (False, True)}
+
+
 def _template(name: str, label: str) -> str:
-    bounds = [f'{name}_bucket{{{_LABELS}{label},le="{text.number(bound)}"}} %d\n' for bound in BUCKETS]
+    bounds = [f'{name}_bucket{{{_LABELS}{label},le="{text.bound(bound)}"}} %d\n' for bound in BUCKETS]
     return "".join([*bounds, f"{name}_sum{{{_LABELS}{label}}} %s\n", f"{name}_count{{{_LABELS}{label}}} %d\n"])

@@ -97,7 +97,7 @@ class _Lag(Collector):
         self._sum += seconds
 
     def collect(self) -> Iterator[Metric]:
-        buckets = [(text.number(le), n) for le, n in zip(_LAG_BUCKETS, accumulate(self._counts), strict=True)]
+        buckets = [(text.bound(le), n) for le, n in zip(_LAG_BUCKETS, accumulate(self._counts), strict=True)]
         yield HistogramMetricFamily(
             "outage_exporter_schedule_lag_seconds",
             "How late scheduled runs began.",

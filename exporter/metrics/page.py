@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from exporter import kinds
 from exporter.metrics import text, verdicts
-from exporter.metrics.columns import Column, Histograms, Initialised
+from exporter.metrics.columns import Column, Counted, Histograms
 from exporter.metrics.geohash import geohash
 from exporter.model import Endpoint, Family, Pair, PairKey, Reason, Result, SampleKey
 from exporter.state import Record, Store
@@ -30,6 +30,8 @@ PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 """Of http, as in blackbox_exporter; one that did not take place lasted 0 seconds."""
 
 
+_LATEST = "latest scheduled run"
+_NO_FAILURES = (0,) * len(Reason)
 _CREDENTIALS = re.compile(r"^([a-z]+://)[^/?#]*@")
 
 
@@ -62,26 +64,34 @@ class Page:
         self._free: list[int] = []
         self._size = 0
         self._places: dict[tuple[Family, ...], dict[str, _Place]] = {}
-        self._columns: dict[str, Column | Histograms] = {}
+        self._columns: dict[str, Column | Counted | Histograms] = {}
         self._success = self._gauge("probe_success", "Whether the latest scheduled run succeeded.")
         self._duration = self._gauge("probe_duration_seconds", "How long the latest scheduled run took.")
         self._last_run = self._gauge(
             "probe_last_run_timestamp_seconds", "When the latest scheduled run began, unix seconds; 0 before the first."
         )
         self._info = self._gauge("probe_info", "What is probed, and from where.")
-        self._attempts = self._column("probe_attempts_total", "Scheduled runs and confirmations.", "counter")
-        self._failures = Initialised(
-            "probe_failures_total", "Attempts that failed, by reason.", "reason", [reason.value for reason in Reason]
+        self._attempts = Counted("probe_attempts_total", "Scheduled runs and confirmations.", "counter", [("", "")])
+        self._failures = Counted(
+            "probe_failures_total",
+            "Attempts that failed, by reason.",
+            "counter",
+            [("", f'reason="{reason}"') for reason in Reason],
         )
-        self._summary = self._column(
-            "probe_all_success", "Attempts (count) and those of them that succeeded (sum).", "summary"
+        self._summary = Counted(
+            "probe_all_success",
+            "Attempts (count) and those of them that succeeded (sum).",
+            "summary",
+            [("_sum", ""), ("_count", "")],
         )
         self._all = Histograms("probe_all_duration_seconds", "How long attempts took that succeeded.")
         self._http = Histograms(
             "probe_http_all_duration_seconds", "How long each phase took, of attempts that succeeded.", "phase", PHASES
         )
         self._columns |= {
+            "probe_attempts_total": self._attempts,
             "probe_failures_total": self._failures,
+            "probe_all_success": self._summary,
             "probe_all_duration_seconds": self._all,
             "probe_http_all_duration_seconds": self._http,
         }
@@ -91,7 +101,7 @@ class Page:
         entry = self._entries.get(record.pair.key)
         if entry is None:
             entry = self._enter(record.pair)
-            self._count(entry, record, bool(record.failures))
+            self._count(entry, record)
             if record.latest is not None:
                 self._show(entry, record.latest)
         entry.observed = histograms
@@ -104,7 +114,7 @@ class Page:
     def update(self, record: Record, result: Result) -> None:
         """Take a result that `record` has just taken."""
         entry = self._entries[record.pair.key]
-        self._count(entry, record, not result.ok)
+        self._count(entry, record)
         if result.ok and entry.observed:
             self._observe(entry, result)
         if result.attempt == 0:
@@ -155,9 +165,8 @@ class Page:
         about = text.labelled(
             kind=endpoint.kind, url=_public(endpoint.target), host=_host(endpoint.target), geohash=where
         )
-        self._info.lines[entry.index] = text.encode(f"{self._info.head}{labels},{about}}} 1.0\n")
+        self._info.lines[entry.index] = text.encode(f"{self._info.head}{labels},{about}}} 1\n")
         self._set(self._last_run, entry, 0.0)
-        self._failures.start(entry.index, labels)
         return entry
 
     def _places_of(self, endpoint: Endpoint) -> dict[str, _Place]:
@@ -171,7 +180,8 @@ class Page:
     def _column_of(self, family: Family) -> Column:
         known = self._columns.get(family.name)
         if known is None:
-            return self._column(family.name, f"{family.help} Of the latest scheduled run.", family.kind)
+            explained = family.help if _LATEST in family.help else f"{family.help} Of the {_LATEST}."
+            return self._column(family.name, explained, family.kind)
         assert type(known) is Column, family.name
         return known
 
@@ -183,15 +193,12 @@ class Page:
         if entry.pair.endpoint.kind == "http":
             self._http.observe(entry.index, [result.phases.get(phase, 0.0) for phase in PHASES])
 
-    def _count(self, entry: _Entry, record: Record, failed: bool) -> None:
-        failures = sum(record.failures.values())
-        self._set(self._attempts, entry, record.attempts)
-        if failed:
-            self._failures.set(entry.index, {str(reason): count for reason, count in record.failures.items()})
-        self._summary.lines[entry.index] = text.encode(
-            f"probe_all_success_sum{{{entry.labels}}} {text.number(record.attempts - failures)}\n"
-            f"probe_all_success_count{{{entry.labels}}} {text.number(record.attempts)}\n"
-        )
+    def _count(self, entry: _Entry, record: Record) -> None:
+        found = record.failures
+        counts = tuple([found.get(reason, 0) for reason in Reason]) if found else _NO_FAILURES
+        self._failures.set(entry.index, entry.labels, counts)
+        self._attempts.set(entry.index, entry.labels, (record.attempts,))
+        self._summary.set(entry.index, entry.labels, (record.attempts - sum(counts), record.attempts))
 
     def _show(self, entry: _Entry, result: Result) -> None:
         entry.stale_at = result.started + STALE_AFTER_INTERVALS * entry.pair.endpoint.interval

@@ -6,7 +6,7 @@ escaped in HELP, and in the `# EOF` that ends OpenMetrics.
 
 from __future__ import annotations
 
-from exporter.model import Family
+import math
 
 _SPECIAL = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
 
@@ -27,11 +27,6 @@ def header(name: str, explained: str, kind: str, openmetrics: bool) -> bytes:
     return f"# HELP {name} {escaped}\n# TYPE {name} {kind}\n".encode()
 
 
-def header_of(family: Family, openmetrics: bool) -> bytes:
-    """HELP and TYPE of a probe kind's family."""
-    return header(family.name, family.help, family.kind, openmetrics)
-
-
 def labelled(**labels: str) -> str:
     """Labels as they stand between the braces."""
     return ",".join(f'{name}="{escape(value)}"' for name, value in labels.items())
@@ -44,8 +39,13 @@ def escape(value: str) -> str:
 
 def number(value: float) -> str:
     """A sample's value; float() because `True` would break the page."""
-    text = repr(float(value))
+    text = repr(float(value)).removesuffix(".0")
     return _SPECIAL.get(text, text)
+
+
+def bound(value: float) -> str:
+    """A bucket's `le`, always in the form of a float: Prometheus 2 takes `1` and `1.0` for two series."""
+    return "+Inf" if math.isinf(value) else repr(value)
 
 
 def encode(text: str) -> bytes:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from exporter.errors import ProbeError
@@ -22,7 +22,7 @@ from exporter.net import proxy, tls
 from exporter.net.clock import Clock
 from exporter.net.datagram import Datagram, new_socket, open_echo, open_udp
 from exporter.net.guard import Guard
-from exporter.net.resolve import Resolver
+from exporter.net.resolve import Resolver, as_literal
 from exporter.net.stream import Stream, tls_text, translate
 from exporter.options import IPProtocol, TLSConfig
 
@@ -34,9 +34,6 @@ FAMILIES = (
     Family("probe_tcp_retransmits", "Segments that the kernel sent again on the last connection."),
     Family("probe_clock_info", "Which clock stamped the first byte: the kernel's or the user's.", ("clock",)),
 )
-
-_SHARE_OF_SECOND_LOOK = 0.8
-"""Of the time that is left when a certificate is refused, for reading it."""
 
 _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
@@ -79,7 +76,6 @@ class Attempt:
         self.samples: dict[SampleKey, float] = {}
         self.facts: dict[str, Any] = {}
         self._network = network
-        self._redial: Callable[[], Awaitable[Stream]] | None = None
         self._ended = False
         self._step = _Step(None, self.start)
 
@@ -145,13 +141,14 @@ class Attempt:
         the proxy itself is the peer (an HTTP proxy that takes absolute URLs).
         """
         if self.route is not None:
-            self._redial = partial(self._dial_route, self.route, host, port, forward)
-            return await self._redial()
+            if (literal := as_literal(host)) is not None:
+                self._network.guard.check(literal)
+            return await self._dial_route(self.route, host, port, forward)
         failure: ProbeError | None = None
         for place, address in enumerate(addresses):
-            self._redial = partial(self._dial_address, address, port, source)
+            dialled = self._dial_address(address, port, source)
             try:
-                return await self._within_share(self._redial, address, len(addresses) - place)
+                return await self._within_share(dialled, address, len(addresses) - place)
             except ProbeError as error:
                 failure = failure or error
                 if error.reason is Reason.INTERNAL:
@@ -166,9 +163,8 @@ class Attempt:
         try:
             await stream.start_tls(context, name)
         except (ssl.SSLError, OSError) as error:
-            self.end()
-            if isinstance(error, ssl.SSLCertVerificationError) and not stream.used:
-                await self._note_refused(config, name)
+            if stream.tls is not None:
+                self._note_certificates(tls.peer_chain(stream.tls, verified=False))
             raise _tls_error(error, stream.peer) from error
         assert stream.tls is not None
         self._note_session(stream.tls, verified=not config.insecure_skip_verify)
@@ -199,13 +195,13 @@ class Attempt:
         self.note_address(address)
         return open_echo(address, source, hop_limit, dont_fragment, self.clock)
 
-    async def _within_share(self, dial: Callable[[], Awaitable[Stream]], address: str, left: int) -> Stream:
+    async def _within_share(self, dialled: Awaitable[Stream], address: str, left: int) -> Stream:
         # An address that swallows packets must leave time for the next one.
         if left == 1:
-            return await dial()
+            return await dialled
         try:
             async with asyncio.timeout((self.deadline - self.clock.monotonic()) / left):
-                return await dial()
+                return await dialled
         except TimeoutError as error:
             raise ProbeError(Reason.CONNECT, f"no connection to {address} in its share of the time") from error
 
@@ -231,6 +227,7 @@ class Attempt:
         except BaseException:
             stream.close()
             raise
+        stream.first_byte_at = None
         return stream
 
     async def _dial_proxy(self, route: proxy.Route) -> Stream:
@@ -238,6 +235,8 @@ class Attempt:
             addresses = await self._network.resolver.addresses(route.host, "ip4", True)
             return await self._connect(addresses[0], route.port, str(route), None)
         except ProbeError as error:
+            if error.reason is Reason.INTERNAL:
+                raise
             raise ProbeError(Reason.VANTAGE, f"{route} cannot be reached: {error}") from error
 
     async def _connect(self, address: str, port: int, peer: str, source: str | None) -> Stream:
@@ -255,27 +254,15 @@ class Attempt:
             raise
         return stream
 
-    async def _note_refused(self, config: TLSConfig, name: str) -> None:
-        # OpenSSL drops a chain that it refuses, so a second handshake that trusts anything reads it.
-        assert self._redial is not None
-        trusting = self._network.contexts.get(replace(config, insecure_skip_verify=True), ())
-        left = self.deadline - self.clock.monotonic()
-        try:
-            # Less than what is left, so that the refusal is what is reported.
-            async with asyncio.timeout(left * _SHARE_OF_SECOND_LOOK):
-                async with await self._redial() as second:
-                    await second.start_tls(trusting, name)
-                    assert second.tls is not None
-                    self._note_session(second.tls, verified=False)
-        except (TimeoutError, ssl.SSLError, OSError, ProbeError):
-            return
-
     def _note_session(self, session: ssl.SSLSocket, verified: bool) -> None:
         sent = tls.peer_chain(session, verified=False)
         chain = tls.peer_chain(session, verified=True) if verified else ()
         self.samples.update(tls.session_samples(session))
-        self.samples.update(tls.certificate_samples(sent, chain))
         self.facts["tls"] = f"{session.version()} {(session.cipher() or ('',))[0]}"
+        self._note_certificates(sent, chain)
+
+    def _note_certificates(self, sent: tuple[bytes, ...], verified: tuple[bytes, ...] = ()) -> None:
+        self.samples.update(tls.certificate_samples(sent, verified))
         self.facts["certificate"] = tls.describe(sent[0]) if sent else "none"
 
 

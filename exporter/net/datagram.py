@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import sys
 from typing import NamedTuple
 
 from exporter.errors import ProbeError
@@ -15,7 +16,11 @@ from exporter.net.stream import translate
 
 _LARGEST = 65535
 _MTU_DISCOVER_DO = 2  # IP_PMTUDISC_DO, linux/in.h
-_IP_MTU_DISCOVER, _IP_RECVTTL, _IPV6_MTU_DISCOVER = 10, 12, 23  # linux/in.h, linux/in6.h
+_IP_MTU_DISCOVER, _IP_RECVERR, _IP_RECVTTL = 10, 11, 12  # linux/in.h
+_IPV6_MTU_DISCOVER, _IPV6_RECVERR = 23, 25  # linux/in6.h
+_MSG_ERRQUEUE = 0x2000  # linux/socket.h
+_COMPLAINT_SPACE = 512
+_OFFENDER = 16  # bytes of struct sock_extended_err, linux/errqueue.h; a struct sockaddr follows
 
 
 class Arrived(NamedTuple):
@@ -33,6 +38,7 @@ class Datagram:
         self.peer = peer
         self._sock = sock
         self._clock = clock
+        self._sent = b""
         self._loop = asyncio.get_running_loop()
         ask_for_stamps(sock)
 
@@ -49,6 +55,7 @@ class Datagram:
 
     def send(self, data: bytes) -> float:
         """Send one datagram and return when, on the monotonic clock."""
+        self._sent = data
         at = self._clock.monotonic()
         try:
             self._sock.send(data)
@@ -64,7 +71,11 @@ class Datagram:
             except BlockingIOError:
                 await self._readable()
             except OSError as error:
-                raise translate(error, Reason.CONNECT, f"no answer from {self.peer}") from error
+                complaints = self._complaints()
+                if complaints and not any(self._about_us(about) for about, _ in complaints):
+                    continue
+                said = next((f", says {who}" for about, who in complaints if self._about_us(about)), "")
+                raise translate(error, Reason.CONNECT, f"no answer from {self.peer}{said}") from error
             else:
                 at = arrival(control, self._clock) or self._clock.monotonic()
                 return Arrived(data, at, _hop_limit(control))
@@ -74,6 +85,20 @@ class Datagram:
         if descriptor >= 0:
             self._loop.remove_reader(descriptor)
             self._sock.close()
+
+    def _complaints(self) -> list[tuple[bytes, str]]:
+        """What ICMP errors were about, and who sent them; only echo sockets ask for them."""
+        found = []
+        while True:
+            try:
+                data, control, _, _ = self._sock.recvmsg(_LARGEST, _COMPLAINT_SPACE, _MSG_ERRQUEUE)
+            except OSError:
+                return found
+            found += [(data, _offender(told)) for _, kind, told in control if kind in (_IP_RECVERR, _IPV6_RECVERR)]
+
+    def _about_us(self, about: bytes) -> bool:
+        # A raw socket also hears of other programs' echoes to this peer: identifier and sequence tell them apart.
+        return not self.privileged or about[4:8] == self._sent[4:8]
 
     async def _readable(self) -> None:
         waiter = self._loop.create_future()
@@ -85,7 +110,7 @@ class Datagram:
 
 
 def open_udp(address: str, port: int, source: str | None, clock: Clock) -> Datagram:
-    """A UDP socket to one peer."""
+    """A UDP socket to one peer; ProbeError `connect`, or `internal` when `source` is not an address of this machine."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     peer = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     sock = new_socket(family, socket.SOCK_DGRAM, 0)
@@ -126,11 +151,13 @@ def _echo_socket(v6: bool) -> socket.socket:
 
 def _prepare_echo(sock: socket.socket, v6: bool, hop_limit: int, dont_fragment: bool) -> None:
     if v6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hop_limit)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
         if dont_fragment:
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _MTU_DISCOVER_DO)
         return
+    sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hop_limit)
     sock.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
     if dont_fragment:
@@ -140,11 +167,21 @@ def _prepare_echo(sock: socket.socket, v6: bool, hop_limit: int, dont_fragment: 
 def _connect(sock: socket.socket, peer: str, address: tuple[str, int], source: str | None) -> None:
     try:
         if source:
-            sock.bind((source, 0))
+            _bind(sock, source)
         sock.connect(address)
+    except ProbeError:
+        sock.close()
+        raise
     except OSError as error:
         sock.close()
         raise translate(error, Reason.CONNECT, f"no way to {peer}") from error
+
+
+def _bind(sock: socket.socket, source: str) -> None:
+    try:
+        sock.bind((source, 0))
+    except OSError as error:
+        raise translate(error, Reason.INTERNAL, f"cannot send from {source}") from error
 
 
 def new_socket(family: int, kind: int, protocol: int) -> socket.socket:
@@ -155,6 +192,15 @@ def new_socket(family: int, kind: int, protocol: int) -> socket.socket:
         raise translate(error, Reason.INTERNAL, "cannot open a socket") from error
     sock.setblocking(False)
     return sock
+
+
+def _offender(told: bytes) -> str:
+    family = int.from_bytes(told[_OFFENDER : _OFFENDER + 2], sys.byteorder)
+    if family == socket.AF_INET:
+        return socket.inet_ntop(family, told[_OFFENDER + 4 : _OFFENDER + 8])
+    if family == socket.AF_INET6:
+        return socket.inet_ntop(family, told[_OFFENDER + 8 : _OFFENDER + 24])
+    return "this machine"
 
 
 def _hop_limit(control: list[tuple[int, int, bytes]]) -> int | None:

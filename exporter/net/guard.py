@@ -1,7 +1,8 @@
 """The guard: which addresses a probe may reach, checked after resolution and on every hop.
 
 Deny wins over allow; an empty allow list allows everything that is not denied. An IPv4 address in
-IPv6 clothes (`::ffff:10.0.0.1`) is judged as the IPv4 address that it is.
+IPv6 clothes (`::ffff:10.0.0.1`) is judged as the IPv4 address that it is, and the unspecified
+address (`0.0.0.0`, `::`) as loopback, because that is where a connection to it goes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
+
+_LOOPBACK = {4: ip_address("127.0.0.1"), 6: ip_address("::1")}
 
 
 class Guard:
@@ -33,7 +36,8 @@ class Guard:
 
 def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    plain = mapped or address
+    return _LOOPBACK[plain.version] if plain.is_unspecified else plain
 
 
 def _within(address: IPv4Address | IPv6Address, network: object) -> bool:

@@ -2,8 +2,7 @@
 
 Every prober gets this same `Stream`. Errors of sockets and of TLS leave here as `ProbeError`.
 Reading asks the kernel when the bytes arrived: `first_byte_at` is that of the first byte after the
-last `send`, `last_byte_at` that of the newest byte, both on the monotonic clock. `used` tells
-whether anything was sent before TLS (STARTTLS).
+last `send`, `last_byte_at` that of the newest byte, both on the monotonic clock.
 """
 
 from __future__ import annotations
@@ -53,7 +52,6 @@ class Stream:
         self.first_byte_at: float | None = None
         self.last_byte_at: float | None = None
         self.kernel_clock = False
-        self.used = False
         self._sock = sock
         self._tls: ssl.SSLSocket | None = None
         self._clock = clock
@@ -102,7 +100,6 @@ class Stream:
     async def send(self, data: bytes) -> None:
         """Send all of `data`; the next byte received is then the first byte of the answer."""
         self.first_byte_at = None
-        self.used = True
         view = memoryview(data)
         while view:
             try:

@@ -123,17 +123,15 @@ def _load_client_certificate(context: ssl.SSLContext, config: TLSConfig) -> None
 def peer_chain(sock: ssl.SSLSocket, verified: bool) -> tuple[bytes, ...]:
     """DER of the certificates that the server sent, leaf first, or of the chain that was verified.
 
-    Public as `SSLSocket.get_verified_chain` since Python 3.13; before that the same C functions
-    exist behind the socket's private object, and the leaf alone is public.
+    A chain that was refused counts as sent: OpenSSL 3 keeps it, so no second handshake is needed to
+    read it. Empty when the handshake did not come so far. Public as `SSLSocket.get_verified_chain`
+    since Python 3.13; before that the same C functions exist behind the socket's private object.
     """
     name = "get_verified_chain" if verified else "get_unverified_chain"
     if hasattr(sock, name):
         return tuple(getattr(sock, name)())
     chain = getattr(getattr(sock, "_sslobj", None), name, None)
-    if chain is not None:
-        return tuple(item.public_bytes(_DER) for item in chain() or ())
-    leaf = sock.getpeercert(binary_form=True)
-    return (leaf,) if leaf else ()
+    return tuple(item.public_bytes(_DER) for item in chain() or ()) if chain is not None else ()
 
 
 @lru_cache(maxsize=1024)

@@ -35,6 +35,8 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     for piece in exposition(site.page, site.own, site.store, openmetrics):
         if packer is None:
             await answer.write(piece)
+            # A fast reader never makes a write wait, so the others' turn must be given.
+            await asyncio.sleep(0)
         elif len(piece) > _IN_A_THREAD_ABOVE:
             await answer.write(await asyncio.to_thread(packer.compress, piece))
         else:

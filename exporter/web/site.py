@@ -74,6 +74,9 @@ async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable
         answer = web.Response(status=error.status, text=f"{error.status}: {error.reason}.\n")
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
+    except ConnectionError:
+        # The visitor has gone in the middle of the answer: nobody is left to tell.
+        raise
     except Exception as error:
         log.exception("page failed", extra={"path": request.path}, exc_info=error)
         answer = web.Response(

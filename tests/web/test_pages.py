@@ -162,14 +162,14 @@ def hashed(password: bytes) -> str:
 async def test_with_users_a_password_is_asked_for(tmp_path: Path) -> None:
     path = write_web_config(tmp_path, f"basic_auth_users: {{ann: '{hashed(b'secret')}'}}")
     async with Served(tmp_path, path) as served:
-        assert (await served.get("/metrics"))[0] == 401
+        assert (await served.get("/"))[0] == 401
         for user, password, status in (
             ("ann", "secret", 200),
             ("ann", "secret", 200),
             ("ann", "x", 401),
             ("bob", "secret", 401),
         ):
-            assert (await served.get("/metrics", headers=authorization(user, password)))[0] == status
+            assert (await served.get("/", headers=authorization(user, password)))[0] == status
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Bearer x", "Basic YQ==", "Basic YToAYg=="])
