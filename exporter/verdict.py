@@ -201,10 +201,11 @@ _HEADLINES = {
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A feature in a region: its state and the newest complaint of an endpoint there."""
+    """A feature in a region: its state, the newest complaint of an endpoint there, and the walls that were met."""
 
     state: State
     complaint: str = ""
+    walls: tuple[str, ...] = ()
 
 
 def judge(service: Service, tracks: Mapping[PairKey, Track], sights: Mapping[str, Sight], now: float) -> Verdict:
@@ -234,7 +235,8 @@ def _see(endpoints: Sequence[Endpoint], region: str, tracks: Mapping[PairKey, Tr
     conditions = [_proven(track, endpoint.interval, sees, now) for endpoint, track in mine]
     complaints = [track for _, track in mine if track.message]
     newest = max(complaints, key=lambda track: track.last_at, default=None)
-    return _Seen(feature_state(conditions, sees.seeing), newest.message if newest else "")
+    walls = tuple(endpoint.name for endpoint, track in mine if track.excuse is Reason.BLOCKED)
+    return _Seen(feature_state(conditions, sees.seeing), newest.message if newest else "", walls)
 
 
 def _proven(track: Track, interval: float, sees: Sight, now: float) -> Condition:
@@ -256,7 +258,8 @@ def _sentences(
         return ("The first probes are still under way.",)
     if not seeing:
         return (*_blind_sentences(sights), "No region of ours sees the internet: the problem is on your end.")
-    said = [line for name, regions in seen.items() for line in _feature_sentences(name, regions)]
+    open_eyed = {name: {r: item for r, item in regions.items() if r in seeing} for name, regions in seen.items()}
+    said = [line for name, regions in open_eyed.items() for line in _feature_sentences(name, regions)]
     fine = [name for name, answer in features.items() if answer is Answer.UP]
     if fine:
         said.append(f"{_listed(fine)} {'is' if len(fine) == 1 else 'are'} fine in {_regions(len(seeing))}.")
@@ -267,17 +270,21 @@ def _feature_sentences(name: str, regions: Mapping[str, _Seen]) -> Iterable[str]
     votes = sum(item.state in (State.UP, State.DEGRADED, State.DOWN) for item in regions.values())
     for state, words in _STATE_WORDS.items():
         where = [region for region, item in regions.items() if item.state is state]
-        if not where:
-            continue
-        complaint = next((regions[region].complaint for region in where if regions[region].complaint), "")
-        count = f"{len(where)} of {_regions(votes)}" if state in (State.DOWN, State.DEGRADED) else _regions(len(where))
-        yield f"{name} {words} in {count} ({', '.join(where)})" + (f": {complaint}." if complaint else ".")
+        if where:
+            complaint = next((regions[region].complaint for region in where if regions[region].complaint), "")
+            counted = f"{len(where)} of {_regions(votes)} ({', '.join(where)})" if state in _VOTED else ", ".join(where)
+            yield f"{name} {words} in {counted}" + (f": {complaint}." if complaint else ".")
+    walls = {wall for item in regions.values() if item.state is not State.BLOCKED for wall in item.walls}
+    if walls:
+        yield f"{name} is judged without {_listed(sorted(walls))}, which turns our probes away."
 
 
+_VOTED = (State.DOWN, State.DEGRADED)
 _STATE_WORDS = {
     State.DOWN: "is down",
     State.DEGRADED: "is degraded",
     State.BLOCKED: "turns our probes away, which says nothing about others,",
+    State.UNKNOWN: "cannot be judged",
 }
 
 

@@ -225,4 +225,14 @@ def test_a_feature_blocked_everywhere_is_said_so_and_is_no_outage() -> None:
     said = verdict({("home", "de"): wall, ("gateway", "de"): FINE}, de=SEEING)
     assert said.answer is Answer.UNKNOWN
     assert said.states["feed", "de"] is State.BLOCKED
-    assert "turns our probes away" in said.sentences[0]
+    assert said.sentences[0] == (
+        "feed turns our probes away, which says nothing about others, in de: failed by blocked."
+    )
+
+
+def test_a_region_whose_proxy_fails_is_said_not_to_judge_and_why() -> None:
+    proxied = after(failed(Reason.VANTAGE, at=90.0))
+    tracks = {("home", "de"): FINE, ("gateway", "de"): FINE, ("home", "us"): proxied, ("gateway", "us"): FINE}
+    said = verdict(tracks, de=SEEING, us=SEEING)
+    assert said.answer is Answer.UP
+    assert said.sentences[0] == "feed cannot be judged in us: failed by vantage."
