@@ -12,7 +12,6 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -52,16 +51,6 @@ class Network:
         return Attempt(self, timeout)
 
 
-@dataclass(slots=True)
-class _Step:
-    """What the attempt is doing: the phase it is timed under and what a timeout here means."""
-
-    phase: str | None
-    since: float
-    on_timeout: Reason = Reason.TIMEOUT
-    doing: str = "starting"
-
-
 class Attempt:
     """One attempt at (endpoint, region)."""
 
@@ -77,7 +66,10 @@ class Attempt:
         self.facts: dict[str, Any] = {}
         self._network = network
         self._ended = False
-        self._step = _Step(None, self.start)
+        self._phase: str | None = None
+        self._since = self.start
+        self._on_timeout = Reason.TIMEOUT
+        self._doing = "starting"
 
     def enter(
         self, phase: str | None, doing: str, on_timeout: Reason = Reason.TIMEOUT, at: float | None = None
@@ -89,15 +81,14 @@ class Attempt:
         if self._ended:
             return
         now = at if at is not None else self.clock.monotonic()
-        step = self._step
-        if step.phase is not None:
-            self.phases[step.phase] = self.phases.get(step.phase, 0.0) + max(0.0, now - step.since)
-            now = max(now, step.since)
-        self._step = _Step(phase, now, on_timeout, doing)
+        if self._phase is not None:
+            now = max(now, self._since)
+            self.phases[self._phase] = self.phases.get(self._phase, 0.0) + now - self._since
+        self._phase, self._since, self._on_timeout, self._doing = phase, now, on_timeout, doing
 
     def timed_out(self) -> ProbeError:
         """What the passing of the deadline means at this step."""
-        return ProbeError(self._step.on_timeout, f"no answer within {self.timeout:g} s while {self._step.doing}")
+        return ProbeError(self._on_timeout, f"no answer within {self.timeout:g} s while {self._doing}")
 
     def result(self, error: ProbeError | None = None, at: float | None = None) -> Result:
         """What came of this attempt: success, or `error`'s reason and sentence."""
@@ -116,7 +107,7 @@ class Attempt:
     def end(self, at: float | None = None) -> None:
         """End the last phase, at `at` or now, so that a prober can make samples of them; a timeout still means what
         it meant in that phase."""
-        self.enter(None, self._step.doing, self._step.on_timeout, at)
+        self.enter(None, self._doing, self._on_timeout, at)
         self._ended = True
 
     async def resolve(self, host: str, preferred: IPProtocol = "ip6", fallback: bool = True) -> list[str]:

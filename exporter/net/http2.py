@@ -6,9 +6,6 @@ bring no answer nearer (PING, SETTINGS, empty DATA) are counted, and a flood of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import singledispatchmethod
-
 import h2.config
 import h2.connection
 import h2.events
@@ -92,8 +89,8 @@ class Conversation:
         if not data:
             raise not_http(self._stream.peer, f"closed the connection {self._progress()}")
         try:
-            for frame in self._frames(data):
-                self._take_frame(frame)
+            for event in self._connection.receive_data(self._without_goaway(data)):
+                self._take(event)
             self._send_body()
         except h2.exceptions.H2Error as error:
             raise not_http(self._stream.peer, f"broke HTTP/2: {error or type(error).__name__}") from error
@@ -105,43 +102,54 @@ class Conversation:
             return "without answering"
         return f"after {self._body.size if self._body else 0} bytes of the body"
 
-    def _frames(self, data: bytes) -> Iterator[bytes]:
+    def _without_goaway(self, data: bytes) -> bytes:
+        """The whole frames that have come, for h2; what is left of the last one waits."""
+        # h2 takes nothing after GOAWAY, yet a server may announce its end and still finish our stream.
         data = self._buffer + data
-        start = 0
-        while len(data) - start >= _FRAME_HEAD and not self._whole:
+        start = taken = 0
+        frames = []
+        while len(data) - start >= _FRAME_HEAD:
             length = int.from_bytes(data[start : start + 3], "big")
             if length > _FRAME_LIMIT:
                 raise not_http(self._stream.peer, "broke HTTP/2: what it sent is no frame, or one over the limit")
             end = start + _FRAME_HEAD + length
             if end > len(data):
                 break
-            yield data[start:end]
+            if data[start + 3] == _GOAWAY:
+                frames.append(data[taken:start])
+                taken = end
+                self._go_away(data[start + _FRAME_HEAD : end])
             start = end
-        self._buffer = data[start:]
-
-    def _take_frame(self, frame: bytes) -> None:
-        self._idle_frames += 1
-        if frame[3] == _GOAWAY:
-            self._go_away(frame[_FRAME_HEAD:])
-        else:
-            for event in self._connection.receive_data(frame):
-                self._take(event)
+            self._idle_frames += 1
         if self._idle_frames > _IDLE_FRAMES_LIMIT:
             raise not_http(self._stream.peer, f"sent {_IDLE_FRAMES_LIMIT} frames that bring no answer")
+        self._buffer = data[start:]
+        return b"".join((*frames, data[taken:start]))
 
     def _go_away(self, payload: bytes) -> None:
-        # h2 takes nothing after GOAWAY, yet a server may announce its end and still finish our stream.
         last_stream, code = int.from_bytes(payload[:4], "big") & 0x7FFFFFFF, int.from_bytes(payload[4:8], "big")
         if code or last_stream < 1:
             said = payload[8:200].decode("utf-8", "replace")
             raise not_http(self._stream.peer, f"ended HTTP/2: {_name(code)}{f' ({said})' if said else ''}")
 
-    @singledispatchmethod
-    def _take(self, event: object) -> None:
-        """Anything else is h2's own business."""
+    def _take(self, event: h2.events.Event) -> None:
+        if self._whole:
+            return
+        if isinstance(event, h2.events.DataReceived):
+            self._take_data(event)
+        elif isinstance(event, h2.events.ResponseReceived):
+            self._take_head(event)
+        elif isinstance(event, h2.events.StreamEnded):
+            self._take_end()
+        elif isinstance(event, h2.events.StreamReset):
+            reset = f"reset the stream: {_name(event.error_code or 0)} {self._progress()}"
+            raise not_http(self._stream.peer, reset)
+        elif isinstance(event, h2.events.InformationalResponseReceived):
+            self._informational += 1
+            if self._informational > INFORMATIONAL_LIMIT:
+                raise not_http(self._stream.peer, f"sent more than {INFORMATIONAL_LIMIT} answers of 1xx")
 
-    @_take.register
-    def _(self, event: h2.events.ResponseReceived) -> None:
+    def _take_head(self, event: h2.events.ResponseReceived) -> None:
         answer = self._answer
         self._head = True
         answer.version = "HTTP/2.0"
@@ -154,14 +162,7 @@ class Conversation:
         answer.content_length = int(length) if length and length.isdigit() else -1
         self._net.enter("transfer", f"reading the answer of {self._stream.peer}", at=self._stream.last_byte_at)
 
-    @_take.register
-    def _(self, event: h2.events.InformationalResponseReceived) -> None:
-        self._informational += 1
-        if self._informational > INFORMATIONAL_LIMIT:
-            raise not_http(self._stream.peer, f"sent more than {INFORMATIONAL_LIMIT} answers of 1xx")
-
-    @_take.register
-    def _(self, event: h2.events.DataReceived) -> None:
+    def _take_data(self, event: h2.events.DataReceived) -> None:
         data = bytes(event.data or b"")
         if data:
             self._idle_frames = 0
@@ -172,16 +173,10 @@ class Conversation:
         else:
             self._body.feed(data)
 
-    @_take.register
-    def _(self, event: h2.events.StreamEnded) -> None:
+    def _take_end(self) -> None:
         self._whole = True
         if self._answer.content_length < 0 and self._body is None and not self._early and not self._without_body:
             self._answer.content_length = 0
-
-    @_take.register
-    def _(self, event: h2.events.StreamReset) -> None:
-        if not self._whole:
-            raise not_http(self._stream.peer, f"reset the stream: {_name(event.error_code or 0)} {self._progress()}")
 
     def _send_body(self) -> None:
         connection = self._connection

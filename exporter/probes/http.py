@@ -276,7 +276,8 @@ class _Walk:
         wall, valid = options.blocked, options.valid_status_codes
         forbidden, wanted = options.fail_if_body_matches_regexp, options.fail_if_body_not_matches_regexp
         yield Reason.BLOCKED, wall_in_head(wall, valid, answer.status, answer)
-        yield Reason.BLOCKED, wall_in_body(wall, body)
+        if wall.body:
+            yield Reason.BLOCKED, wall_in_body(wall, body)
         yield Reason.STATUS, status_fault(answer.status, valid)
         yield (
             Reason.BODY,
