@@ -88,7 +88,7 @@ class Datagram:
 
     def _complaints(self) -> list[tuple[bytes, str]]:
         """What ICMP errors were about, and who sent them; only echo sockets ask for them."""
-        found = []
+        found: list[tuple[bytes, str]] = []
         while True:
             try:
                 data, control, _, _ = self._sock.recvmsg(_LARGEST, _COMPLAINT_SPACE, _MSG_ERRQUEUE)

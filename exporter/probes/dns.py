@@ -9,7 +9,7 @@ match is `body`, what is no DNS message is `protocol`. Phases: resolve, connect,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -27,7 +27,8 @@ from exporter.model import Endpoint, Family, Reason, Result
 from exporter.net import Attempt
 from exporter.options import IPProtocol, Parsed, Pattern, TLSConfig, compiled
 
-_PHASES = ("resolve", "connect", "request")
+_PHASES = {"resolve": ("resolve",), "connect": ("connect", "tls"), "request": ("request",)}
+"""blackbox_exporter's phases, and which of ours each covers."""
 _SECTIONS = ("answer", "authority", "additional")
 
 FAMILIES = (
@@ -120,7 +121,8 @@ async def probe(endpoint: Endpoint, options: Options, net: Attempt) -> Result:
             answer = await _over_stream(net, options, question, host, addresses[:1], port)
     finally:
         net.end()
-        net.samples |= {("probe_dns_duration_seconds", phase): net.phases.get(phase, 0.0) for phase in _PHASES}
+        for phase, covered in _PHASES.items():
+            net.samples["probe_dns_duration_seconds", phase] = sum(net.phases.get(name, 0.0) for name in covered)
     _note(net, options, answer)
     _judge(options, answer)
     return net.result()
@@ -144,12 +146,14 @@ async def _over_udp(
         socket.send(question.to_wire())
         while True:
             arrived = await socket.receive()
-            # Not ours: somebody guesses at the answer, or an old one comes late.
+            # What answers another question is somebody's guess, or comes late: pass over it, as resolvers do.
             if arrived.data[:2] == question.id.to_bytes(2, "big"):
                 answer = _parsed(arrived.data, socket.peer)
                 if question.is_response(answer):
                     net.end(arrived.at)
                     return answer
+            doing = f"waiting for the answer of {socket.peer}, which sent something else"
+            net.enter("request", doing, Reason.PROTOCOL)
 
 
 async def _over_stream(
@@ -179,7 +183,8 @@ async def _over_stream(
 
 def _parsed(data: bytes, peer: str) -> dns.message.Message:
     try:
-        return dns.message.from_wire(data, ignore_trailing=True, raise_on_truncation=False)
+        # One record a set: grouping would drop the ones that are sent twice and change their order.
+        return dns.message.from_wire(data, ignore_trailing=True, one_rr_per_rrset=True)
     except (dns.exception.DNSException, ValueError, IndexError) as error:
         raise ProbeError(Reason.PROTOCOL, f"{peer} did not answer in DNS: {error or type(error).__name__}") from error
 
@@ -206,24 +211,21 @@ def _judge(options: Options, answer: dns.message.Message) -> None:
         _judge_records(section, rules, list(_lines(getattr(answer, section))))
 
 
+_RULES: dict[str, Callable[[Sequence[Sequence[bool]]], bool]] = {
+    "fail_if_matches_regexp": lambda rows: any(map(any, rows)),
+    "fail_if_all_match_regexp": lambda rows: not all(map(all, rows)),
+    "fail_if_not_matches_regexp": lambda rows: not all(row and all(row) for row in rows),
+    "fail_if_none_matches_regexp": lambda rows: not any(map(any, rows)),
+}
+"""When each rule fails; `rows` says for each pattern which of the section's records it matches."""
+
+
 def _judge_records(section: str, rules: Records, lines: list[str]) -> None:
-    for rule, patterns, fails in (
-        ("fail_if_matches_regexp", rules.fail_if_matches_regexp, any),
-        ("fail_if_all_match_regexp", rules.fail_if_all_match_regexp, _not_all),
-        ("fail_if_not_matches_regexp", rules.fail_if_not_matches_regexp, _not_all),
-        ("fail_if_none_matches_regexp", rules.fail_if_none_matches_regexp, _none),
-    ):
-        for pattern in patterns:
-            if fails([compiled(pattern).search(line) is not None for line in lines]):
-                raise ProbeError(Reason.BODY, f"{rule} {pattern!r}: the {section} section has {len(lines)} records")
-
-
-def _not_all(matched: Iterable[bool]) -> bool:
-    return not all(matched)
-
-
-def _none(matched: Iterable[bool]) -> bool:
-    return not any(matched)
+    for rule, fails in _RULES.items():
+        patterns: tuple[str, ...] = getattr(rules, rule)
+        if patterns and fails([[compiled(pattern).search(line) is not None for line in lines] for pattern in patterns]):
+            found = "; ".join(lines[:5]) or "no record"
+            raise ProbeError(Reason.BODY, f"{rule} {list(patterns)}: the {section} section has {found}")
 
 
 def _lines(section: Iterable[dns.rrset.RRset]) -> Iterable[str]:

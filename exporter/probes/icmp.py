@@ -1,7 +1,8 @@
 """ICMP echo (RFC 792, RFC 4443): is the host there, and how far.
 
 Options and metrics are those of blackbox_exporter's icmp prober. Phases: resolve, setup, rtt; the
-reply's time is the kernel's stamp. No permission for ICMP is `internal`; silence is `timeout`.
+reply's time is the kernel's stamp. No permission for ICMP is `internal`; silence is `timeout`; an
+ICMP error (unreachable, hop limit exceeded) is `connect`, with the router that sent it.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from exporter import net as network
-from exporter.errors import ProbeError
 from exporter.model import Endpoint, Family, Reason, Result
 from exporter.net import Arrived, Attempt, Datagram
 from exporter.options import IPProtocol, Parsed
 
 ECHO_V4, REPLY_V4, ECHO_V6, REPLY_V6 = 8, 0, 128, 129
-_ERRORS = {3: "destination unreachable", 11: "TTL exceeded"}
 _PHASES = ("resolve", "setup", "rtt")
 _HEADER = struct.Struct("!BBHHH")
+_IDENTIFIER = 4  # its offset
+_SEQUENCE = 1
 _FILLING = b"outage-exporter "
-_TOKEN = 8
-_LARGEST_PAYLOAD = 65000
+_TOKEN = 16
+_LARGEST_PAYLOAD = 65507 - _HEADER.size
+_DEFAULT_PAYLOAD = 28
+_DEFAULT_TTL = 64
 
 FAMILIES = (
     Family("probe_icmp_duration_seconds", "How long each phase took.", ("phase",)),
@@ -44,14 +47,14 @@ def _whole_number(lowest: int, highest: int) -> Parsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """blackbox_exporter's keys."""
+    """blackbox_exporter's keys; a `payload_size` or `ttl` of 0 means the default."""
 
     preferred_ip_protocol: IPProtocol = "ip6"
     ip_protocol_fallback: bool = True
     source_ip_address: str | None = None
     payload_size: Annotated[int, _whole_number(0, _LARGEST_PAYLOAD)] = 0
     dont_fragment: bool = False
-    ttl: Annotated[int, _whole_number(0, 255)] = 64
+    ttl: Annotated[int, _whole_number(0, 255)] = _DEFAULT_TTL
 
 
 def check_target(target: str) -> None:
@@ -78,7 +81,8 @@ async def _ping(target: str, options: Options, net: Attempt) -> Arrived:
     net.enter("setup", f"preparing to ping {address}", Reason.INTERNAL)
     v6 = ":" in address
     request = _echo(v6, _payload(options.payload_size))
-    async with net.open_echo(address, options.source_ip_address, options.ttl, options.dont_fragment) as socket:
+    hop_limit = options.ttl or _DEFAULT_TTL
+    async with net.open_echo(address, options.source_ip_address, hop_limit, options.dont_fragment) as socket:
         net.enter("rtt", f"waiting for the echo of {address}", at=socket.send(request))
         arrived = await _reply(socket, v6, request)
     net.end(arrived.at)
@@ -87,17 +91,16 @@ async def _ping(target: str, options: Options, net: Attempt) -> Arrived:
 
 def _payload(size: int) -> bytes:
     """Random bytes first, so that another program's echo is not taken for ours; they count for the size."""
-    token = os.urandom(_TOKEN)
-    wanted = max(size, _TOKEN)
-    return (token + _FILLING * (wanted // len(_FILLING) + 1))[:wanted]
+    wanted = size or _DEFAULT_PAYLOAD
+    return (os.urandom(_TOKEN) + _FILLING * (wanted // len(_FILLING) + 1))[:wanted]
 
 
 def _echo(v6: bool, payload: bytes) -> bytes:
     # Over a datagram socket the kernel sets the identifier, over ICMPv6 the checksum too.
-    identifier, sequence = int.from_bytes(payload[:2], "big"), 1
+    identifier = int.from_bytes(os.urandom(2), "big")
     kind = ECHO_V6 if v6 else ECHO_V4
-    bare = _HEADER.pack(kind, 0, 0, identifier, sequence) + payload
-    return bare if v6 else _HEADER.pack(kind, 0, checksum(bare), identifier, sequence) + payload
+    bare = _HEADER.pack(kind, 0, 0, identifier, _SEQUENCE) + payload
+    return bare if v6 else _HEADER.pack(kind, 0, checksum(bare), identifier, _SEQUENCE) + payload
 
 
 def checksum(data: bytes) -> int:
@@ -110,15 +113,13 @@ def checksum(data: bytes) -> int:
 
 async def _reply(socket: Datagram, v6: bool, request: bytes) -> Arrived:
     """The reply to `request`; what answers something else is passed over."""
+    # A datagram socket gets its own replies alone, and with an identifier that the kernel chose.
+    first = _IDENTIFIER if socket.privileged else _IDENTIFIER + 2
     while True:
         arrived = await socket.receive()
         message = _without_ip_header(arrived.data) if socket.privileged and not v6 else arrived.data
-        if len(message) >= _HEADER.size:
-            kind = message[0]
-            if kind == (REPLY_V6 if v6 else REPLY_V4) and message[_HEADER.size :] == request[_HEADER.size :]:
-                return arrived
-            if not v6 and kind in _ERRORS and request[_HEADER.size :][:_TOKEN] in message:
-                raise ProbeError(Reason.CONNECT, f"{socket.peer}: {_ERRORS[kind]}")
+        if message[:1] == bytes([REPLY_V6 if v6 else REPLY_V4]) and message[first:] == request[first:]:
+            return arrived
 
 
 def _without_ip_header(packet: bytes) -> bytes:

@@ -1,8 +1,9 @@
 """TCP: connect, optionally TLS, then a dialogue of expect and send.
 
-Options, labels and metrics are those of blackbox_exporter's tcp prober. A refused or unanswered
-connection is `connect`; an expectation that is not met in time, or before the peer closes, is
-`body`. Phases: resolve, connect, tls, dialogue.
+Options, labels and metrics are those of blackbox_exporter's tcp prober, its templates Go's
+`Regexp.Expand`. A refused or unanswered connection is `connect`; an expectation that is not met in
+time, or before the peer closes, is `body`; a connection that breaks is `protocol`. Phases: resolve,
+connect, tls, dialogue.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from exporter.net import Attempt, Stream
 from exporter.options import IPProtocol, Pattern, TLSConfig, compiled
 
 LINE_LIMIT = 65536
-"""Bytes without a line's end, or without the expected bytes, after which the peer is not listened to any more."""
+"""Bytes without a line's end after which the peer is not listened to any more."""
 
-_GROUP = re.compile(r"\$(?:(\d+)|\{(\d+)\}|(\$))")
+_REFERENCE = re.compile(rb"\$(?:(\w+)|\{(\w+)\}|(\$))")
 
 FAMILIES = (
     Family("probe_failed_due_to_regex", "Whether an expected pattern did not come."),
@@ -133,69 +134,72 @@ class _Dialogue:
         self._options = options
         self._host = host
         self._heard = b""
-        self._match: Any = None
 
     async def take(self, step: Step) -> None:
+        send = (step.send or "").encode()
         if step.expect is not None:
-            await self._expect(step.expect)
-            self._note_labels(step)
-        if step.expect_bytes is not None:
+            match = await self._expect(step.expect)
+            self._note_labels(step.labels, match)
+            send = expanded(send, match)
+        if step.expect_bytes:
             await self._expect_bytes(step.expect_bytes.encode())
-        if step.send is not None:
+        if send:
             self._net.enter("dialogue", f"sending to {self._stream.peer}")
-            await self._stream.send(self._expanded(step.send).encode() + b"\n")
+            await self._stream.send(send + b"\n")
         if step.starttls:
+            self._heard = b""  # what came in the clear must not be taken for what comes protected
             await _secure(self._net, self._stream, self._options, self._host)
 
-    async def _expect(self, pattern: str) -> None:
-        self._net.samples["probe_failed_due_to_regex"] = 1.0
+    async def _expect(self, pattern: str) -> Any:
         self._net.enter("dialogue", f"waiting for a line that matches {pattern!r}", Reason.BODY)
-        while True:
-            line = await self._line()
-            self._match = compiled(pattern).search(line)
-            if self._match is not None:
-                self._net.samples["probe_failed_due_to_regex"] = 0.0
-                return
+        while (line := await self._line()) is not None:
+            match = compiled(pattern).search(line)
+            if match is not None:
+                return match
             self._net.facts["last_line"] = line[:200].decode("utf-8", "replace")
+        # As in blackbox_exporter, silence until the deadline does not set this one.
+        self._net.samples["probe_failed_due_to_regex"] = 1.0
+        raise ProbeError(Reason.BODY, f"{self._stream.peer} closed before a line that matches {pattern!r}")
 
-    async def _line(self) -> bytes:
-        while b"\n" not in self._heard:
-            if not await self._hear() or len(self._heard) > LINE_LIMIT:
-                break
+    async def _line(self) -> bytes | None:
+        while b"\n" not in self._heard and len(self._heard) <= LINE_LIMIT and await self._hear():
+            pass
         line, newline, rest = self._heard.partition(b"\n")
-        if not line and not newline:
-            raise ProbeError(Reason.BODY, f"{self._stream.peer} closed before the expected line came")
         if len(line) > LINE_LIMIT:
             raise ProbeError(Reason.BODY, f"{self._stream.peer} sent a line of more than {LINE_LIMIT} bytes")
         self._heard = rest
-        return line.removesuffix(b"\r")
+        return line.removesuffix(b"\r") if line or newline else None
 
     async def _expect_bytes(self, wanted: bytes) -> None:
-        self._net.samples["probe_failed_due_to_bytes"] = 1.0
         self._net.enter("dialogue", f"waiting for {wanted[:60]!r}", Reason.BODY)
-        while (at := self._heard.find(wanted)) < 0:
-            if len(self._heard) > LINE_LIMIT or not await self._hear():
-                raise ProbeError(Reason.BODY, f"{self._stream.peer} did not send {wanted[:60]!r}")
-        self._heard = self._heard[at + len(wanted) :]
-        self._net.samples["probe_failed_due_to_bytes"] = 0.0
+        while len(self._heard) < len(wanted):
+            if not await self._hear():
+                raise ProbeError(Reason.BODY, f"{self._stream.peer} closed before {wanted[:60]!r} came")
+        found, self._heard = self._heard[: len(wanted)], self._heard[len(wanted) :]
+        if found != wanted:
+            self._net.samples["probe_failed_due_to_bytes"] = 1.0
+            raise ProbeError(Reason.BODY, f"{self._stream.peer} sent {found[:60]!r} instead of {wanted[:60]!r}")
 
     async def _hear(self) -> bool:
         data = await self._stream.receive()
         self._heard += data
         return bool(data)
 
-    def _note_labels(self, step: Step) -> None:
-        if step.labels:
-            told = {label.name: self._expanded(label.value) for label in step.labels}
+    def _note_labels(self, labels: Sequence[Label], match: Any) -> None:
+        if labels:
+            told = {label.name: expanded(label.value.encode(), match).decode("utf-8", "replace") for label in labels}
             names = families(self._options)[-1].labels
             self._net.samples["probe_expect_info", *(told.get(name, "") for name in names)] = 1.0
 
-    def _expanded(self, template: str) -> str:
-        return _GROUP.sub(self._group, template) if self._match is not None else template
 
-    def _group(self, reference: re.Match[str]) -> str:
+def expanded(template: bytes, match: Any) -> bytes:
+    """`template` with `$1`, `${1}`, `$name` and `$$` replaced; a group that does not exist is empty."""
+
+    def group(reference: re.Match[bytes]) -> bytes:
         if reference[3]:
-            return "$"
-        number = int(reference[1] or reference[2])
-        found = self._match.group(number) if number <= len(self._match.groups()) else b""
-        return (found or b"").decode("utf-8", "replace")
+            return b"$"
+        name = (reference[1] or reference[2]).decode()
+        number = int(name) if name.isdigit() else match.re.groupindex.get(name, -1)
+        return (match.group(number) or b"") if 0 <= number <= match.re.groups else b""
+
+    return _REFERENCE.sub(group, template)
