@@ -53,12 +53,23 @@ def _load(paths: Sequence[Path], environment: Mapping[str, str]) -> model.Config
     root, found = merge(blocks)
     reader = Reader(root)
     config = build(reader)
-    said = {(mistake.file, mistake.path) for mistake in mistakes}
-    mistakes += [mistake for mistake in found + reader.mistakes if (mistake.file, mistake.path) not in said]
+    mistakes += _unsaid(found, mistakes)
+    mistakes += _unsaid(reader.mistakes, mistakes)
     if mistakes:
         order = {str(file): index for index, file in enumerate(files)}
         raise ConfigError(sorted(mistakes, key=lambda mistake: (order.get(mistake.file, -1), mistake.line)))
     return replace(config, shown=shown.text(root))
+
+
+def _unsaid(found: Sequence[Mistake], before: Sequence[Mistake]) -> list[Mistake]:
+    """Those that are no consequences of mistakes found before: of the same key, or that a section is missing."""
+    said = {(mistake.file, mistake.path) for mistake in before}
+    wrong = {mistake.path for mistake in before}
+    return [
+        mistake
+        for mistake in found
+        if (mistake.file, mistake.path) not in said and not (mistake.line == 0 and mistake.path in wrong)
+    ]
 
 
 def _files(paths: Sequence[Path], mistakes: list[Mistake]) -> Iterator[Path]:
@@ -66,7 +77,7 @@ def _files(paths: Sequence[Path], mistakes: list[Mistake]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        inside = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml"))
+        inside = sorted(file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern) if file.name[0] != ".")
         if not inside:
             mistakes.append(Mistake(str(path), 0, "", "a folder without a *.yaml or *.yml file"))
         yield from inside

@@ -13,7 +13,7 @@ from exporter import kinds, model
 from exporter.config import shapes
 from exporter.config.endpoint import Endpoints, Scope
 from exporter.config.reader import Reader
-from exporter.config.tree import Block, Place, Route, place_of
+from exporter.config.tree import Block, Place, Route
 
 
 def build(reader: Reader) -> model.Config:
@@ -107,7 +107,7 @@ class _Builder:
             if name in seen:
                 first = f"{seen[name][0]}:{seen[name][1]}"
                 self.reader.wrong(at, f"defined twice in {names[0]}; first at {first}")
-            seen.setdefault(name, place_of(self.reader.root, at))
+            seen.setdefault(name, self.reader.place(at))
             yield from self._endpoint((*names, name), child, at, scope)
 
     def _endpoint(

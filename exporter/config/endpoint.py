@@ -63,7 +63,7 @@ class Endpoints:
         (at, interval), (also_at, timeout) = scope.find("interval"), scope.find("timeout")
         if interval and timeout and timeout >= interval:
             message = f"a timeout of {timeout:g}s must be less than the interval of {interval:g}s"
-            self.reader.wrong(max(also_at, at, key=len), message)
+            self.reader.wrong(max(also_at, at, key=lambda route: (len(route), self.reader.place(route))), message)
         return interval, timeout
 
     def _where(self, scope: Scope) -> list[model.Region]:

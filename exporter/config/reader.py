@@ -30,13 +30,17 @@ class Reader:
     def mistakes(self) -> list[Mistake]:
         return list(self._found.values())
 
+    def place(self, route: Route) -> Place:
+        return place_of(self.root, route)
+
     def wrong(self, route: Route, message: str) -> None:
-        place = place_of(self.root, route)
+        """Keep a mistake about the value at `route`."""
+        place = self.place(route)
         self._found.setdefault((place, message), Mistake(place[0], place[1], spell(route), message))
 
     def read(self, shape: Any, block: Any, route: Route, file: str | None = None) -> Any:
         """The block as a `shape`, or None; an absent block is an empty one."""
-        block = Block(place_of(self.root, route)) if block is None else block
+        block = Block(self.place(route)) if block is None else block
         if not isinstance(block, Block):
             self.wrong(route, sentences.must_be(["a mapping"], block))
             return None

@@ -173,7 +173,10 @@ class _Reader:
         if size > VALUES_LIMIT:
             raise _RefusedError(0, f"its aliases expand to more than {VALUES_LIMIT} values")
         if not isinstance(value, Block):
-            raise _RefusedError(value.place[1] if isinstance(value, Items) else 1, "must be a mapping of sections")
+            raise _RefusedError(
+                value.place[1] if isinstance(value, Items) else 1,
+                "must be a mapping that starts with a key such as `services:`",
+            )
         return value
 
     def _wrong(self, node: yaml.Node, route: Route, message: str) -> None:
