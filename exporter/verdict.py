@@ -150,7 +150,7 @@ def feature_state(conditions: Sequence[Condition], seeing: bool) -> State:
 
 def feature_answer(states: Iterable[State]) -> Answer:
     """Across regions: half or more of those that vote are down = down, fewer = partial."""
-    votes = [state for state in states if state in (State.UP, State.DEGRADED, State.DOWN)]
+    votes = [state for state in states if state in _VOTES]
     down = votes.count(State.DOWN)
     if not votes:
         return Answer.UNKNOWN
@@ -259,27 +259,33 @@ def _sentences(
     if not seeing:
         return (*_blind_sentences(sights), "No region of ours sees the internet: the problem is on your end.")
     open_eyed = {name: {r: item for r, item in regions.items() if r in seeing} for name, regions in seen.items()}
-    said = [line for name, regions in open_eyed.items() for line in _feature_sentences(name, regions)]
+    said = [line for state in _STATE_WORDS for line in _state_sentences(state, open_eyed)]
     fine = [name for name, answer in features.items() if answer is Answer.UP]
     if fine:
         said.append(f"{_listed(fine)} {'is' if len(fine) == 1 else 'are'} fine in {_regions(len(seeing))}.")
-    return (*said, *_blind_sentences(sights))
+    return (*said, *_wall_sentences(open_eyed), *_blind_sentences(sights))
 
 
-def _feature_sentences(name: str, regions: Mapping[str, _Seen]) -> Iterable[str]:
-    votes = sum(item.state in (State.UP, State.DEGRADED, State.DOWN) for item in regions.values())
-    for state, words in _STATE_WORDS.items():
+def _state_sentences(state: State, seen: Mapping[str, Mapping[str, _Seen]]) -> Iterable[str]:
+    """What is said of the features that have `state` somewhere."""
+    for name, regions in seen.items():
         where = [region for region, item in regions.items() if item.state is state]
         if where:
             complaint = next((regions[region].complaint for region in where if regions[region].complaint), "")
-            counted = f"{len(where)} of {_regions(votes)} ({', '.join(where)})" if state in _VOTED else ", ".join(where)
-            yield f"{name} {words} in {counted}" + (f": {complaint}." if complaint else ".")
-    walls = {wall for item in regions.values() if item.state is not State.BLOCKED for wall in item.walls}
-    if walls:
-        yield f"{name} is judged without {_listed(sorted(walls))}, which turns our probes away."
+            votes = sum(item.state in _VOTES for item in regions.values())
+            counted = f"{len(where)} of {_regions(votes)} ({', '.join(where)})" if state in _VOTES else ", ".join(where)
+            yield f"{name} {_STATE_WORDS[state]} in {counted}" + (f": {complaint}." if complaint else ".")
 
 
-_VOTED = (State.DOWN, State.DEGRADED)
+def _wall_sentences(seen: Mapping[str, Mapping[str, _Seen]]) -> Iterable[str]:
+    for name, regions in seen.items():
+        walls = {wall for item in regions.values() if item.state is not State.BLOCKED for wall in item.walls}
+        if walls:
+            turn = "turns" if len(walls) == 1 else "turn"
+            yield f"{name} is judged without {_listed(sorted(walls))}, which {turn} our probes away."
+
+
+_VOTES = (State.UP, State.DEGRADED, State.DOWN)
 _STATE_WORDS = {
     State.DOWN: "is down",
     State.DEGRADED: "is degraded",
