@@ -45,6 +45,8 @@ def _collector_paused() -> Iterator[None]:
 def _load(paths: Sequence[Path], environment: Mapping[str, str]) -> model.Config:
     mistakes: list[Mistake] = []
     files = list(dict.fromkeys(_files(paths, mistakes)))
+    if not paths:
+        mistakes.append(Mistake("configuration", 0, "", "no configuration file is named"))
     read = [tree.read(file, environment) for file in files]
     mistakes += [mistake for _, found in read for mistake in found]
     blocks = [block for block, _ in read if block is not None]

@@ -148,12 +148,19 @@ def _compose(text: str) -> yaml.Node | None:
     try:
         return yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        because = ", ".join(part for part in (error.context, error.problem) if part)
-        raise _RefusedError(mark.line + 1 if mark else 0, f"not valid YAML: {because}") from error
+        raise _RefusedError(_line(error.problem_mark), f"not valid YAML: {_because(error)}") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise _RefusedError(line, f"not valid YAML: the character {error.character!r} is not allowed") from error
+        raise _RefusedError(line, f"not valid YAML: {error.reason}") from error
+
+
+def _line(mark: yaml.Mark | None) -> int:
+    return mark.line + 1 if mark else 0
+
+
+def _because(error: yaml.MarkedYAMLError) -> str:
+    begun = f" from line {_line(error.context_mark)}" if error.context_mark else ""
+    return f"{error.context}{begun}, {error.problem}" if error.context else str(error.problem)
 
 
 class _Reader:
