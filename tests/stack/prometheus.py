@@ -1,0 +1,100 @@
+"""Debian's Prometheus, scraping one exporter every second into a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import yaml
+
+from tests.servers.program import Page, free_port, until
+
+_STARTS_WITHIN = 30.0
+_REFUSED_SAMPLES = (
+    "prometheus_target_scrapes_sample_duplicate_timestamp_total",
+    "prometheus_target_scrapes_sample_out_of_order_total",
+    "prometheus_target_scrapes_sample_out_of_bounds_total",
+    "prometheus_target_scrapes_exceeded_sample_limit_total",
+    "prometheus_target_scrape_pool_exceeded_label_limits_total",
+)
+
+
+class Prometheus:
+    """`honor_labels: true`, as every scrape configuration that ships has it."""
+
+    def __init__(self, folder: Path, target: str) -> None:
+        self._port = free_port()
+        self._log = folder / "prometheus.log"
+        self._file = folder / "prometheus.yml"
+        self._data = folder / "prometheus"
+        job = {"job_name": "outage-exporter", "honor_labels": True, "static_configs": [{"targets": [target]}]}
+        content = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
+        self._file.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+    async def __aenter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                "prometheus",
+                f"--config.file={self._file}",
+                f"--storage.tsdb.path={self._data}",
+                f"--web.listen-address=127.0.0.1:{self._port}",
+                stdout=log,
+                stderr=log,
+            )
+        self._session = aiohttp.ClientSession(f"http://127.0.0.1:{self._port}")
+        try:
+            await until(self._ready, bool, _STARTS_WITHIN)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+
+    @property
+    def complaints(self) -> list[str]:
+        """The lines of its log that are not merely information."""
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if "level=error" in line or "level=warn" in line]
+
+    async def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
+        """An instant vector, as (labels, value)."""
+        async with self._session.get("/api/v1/query", params={"query": expression}) as response:
+            answer = await response.json()
+        assert answer["status"] == "success", answer
+        return [(item["metric"], float(item["value"][1])) for item in answer["data"]["result"]]
+
+    async def until_holds(self, expression: str, within: float = 30.0) -> None:
+        """Return as soon as `expression` (a comparison) selects something."""
+        await until(lambda: self.query(expression), bool, within)
+
+    async def target(self) -> dict[str, Any]:
+        """The one target as Prometheus sees it: health, lastError, ..."""
+        async with self._session.get("/api/v1/targets") as response:
+            (target,) = (await response.json())["data"]["activeTargets"]
+        return dict(target)
+
+    async def refused_samples(self) -> dict[str, float]:
+        """How many samples it did not take, by why; empty when it took all."""
+        async with self._session.get("/metrics") as response:
+            page = Page(await response.text())
+        counts = {name: page.total(name) for name in _REFUSED_SAMPLES}
+        return {name: count for name, count in counts.items() if count}
+
+    async def _ready(self) -> bool:
+        if self._process.returncode is not None:
+            raise ChildProcessError(f"Prometheus ended: {self._log.read_text()}")
+        try:
+            async with self._session.get("/-/ready") as response:
+                return response.status == 200
+        except aiohttp.ClientConnectionError:
+            return False
