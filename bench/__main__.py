@@ -8,7 +8,7 @@ from itertools import chain
 
 from bench.report import print_machine, print_table
 
-ALL = ("cpu", "first_byte", "memory")
+ALL = ("cpu", "first_byte", "memory", "metrics_page")
 
 
 def main() -> None:

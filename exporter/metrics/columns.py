@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 from exporter.metrics import text
 
@@ -44,40 +45,51 @@ class Column:
             yield b"".join(lines[start : start + SLICE])
 
 
-class Counted:
-    """A family of counts: one line for each of `lines`, (suffix of the name, label of its own).
+class Line(NamedTuple):
+    """One of a pair's lines in a family of counts: which count it shows, and what its name and labels end in."""
 
-    The counts are kept and the lines written at the scrape: many pairs have the same counts, so that the text
-    between their labels is made once.
+    which: int
+    suffix: str = ""
+    label: str = ""
+
+
+class Counted:
+    """A family of counts. `labels` are the pairs', by index; they are the page's, and grow with it.
+
+    The counts are kept and the lines written at the scrape: many pairs have the same counts, so that
+    the text between their labels is made once.
     """
 
-    def __init__(self, name: str, explained: str, kind: str, lines: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, name: str, explained: str, kind: str, labels: list[str], lines: Sequence[Line]) -> None:
         self.headers = _headers(name, explained, kind)
-        self._heads = [f"{name}{suffix}{{" for suffix, _ in lines]
-        self._tails = [label and f",{label}" for _, label in lines]
-        self._rows: list[tuple[str, tuple[int, ...]] | None] = []
+        self._name = name
+        self._lines = lines
+        self._labels = labels
+        self._counts: list[tuple[int, ...]] = []
         self._pieces = lru_cache(maxsize=4096)(self._write)
 
     def grow(self) -> None:
-        self._rows.append(None)
+        self._counts.append(())
 
-    def set(self, index: int, labels: str, counts: tuple[int, ...]) -> None:
-        """Show these counts, in the order of the lines."""
-        self._rows[index] = (labels, counts)
+    def set(self, index: int, counts: tuple[int, ...]) -> None:
+        """Show these counts."""
+        self._counts[index] = counts
 
     def clear(self, index: int) -> None:
-        self._rows[index] = None
+        self._counts[index] = ()
 
     def bodies(self) -> Iterator[bytes]:
         """The lines of all pairs."""
-        rows, pieces = self._rows.copy(), self._pieces
+        rows, pieces = list(zip(self._labels, self._counts, strict=True)), self._pieces
         for start in range(0, len(rows), SLICE):
-            yield b"".join([text.encode(row[0].join(pieces(row[1]))) for row in rows[start : start + SLICE] if row])
+            some = rows[start : start + SLICE]
+            yield text.encode("".join([labels.join(pieces(counts)) for labels, counts in some if counts]))
 
     def _write(self, counts: tuple[int, ...]) -> list[str]:
         """What stands before, between and behind the pair's labels."""
-        ends = [f"{tail}}} {count}\n" for tail, count in zip(self._tails, counts, strict=True)]
-        return [before + after for before, after in zip(["", *ends], [*self._heads, ""], strict=True)]
+        heads = [f"{self._name}{line.suffix}{{" for line in self._lines]
+        tails = [f"{line.label and ','}{line.label}}} {counts[line.which]}\n" for line in self._lines]
+        return [tail + head for tail, head in zip(["", *tails], [*heads, ""], strict=True)]
 
 
 @dataclass(slots=True)

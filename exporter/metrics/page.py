@@ -20,18 +20,14 @@ from typing import NamedTuple
 
 from exporter import kinds
 from exporter.metrics import text, verdicts
-from exporter.metrics.columns import Column, Counted, Histograms
+from exporter.metrics.columns import Column, Counted, Histograms, Line
 from exporter.metrics.geohash import geohash
 from exporter.model import Endpoint, Family, Pair, PairKey, Reason, Result, SampleKey
 from exporter.state import Record, Store
 from exporter.verdict import STALE_AFTER_INTERVALS
 
-PHASES = ("resolve", "connect", "tls", "processing", "transfer")
-"""Of http, as in blackbox_exporter; one that did not take place lasted 0 seconds."""
-
-
 _LATEST = "latest scheduled run"
-_NO_FAILURES = (0,) * len(Reason)
+_NO_FAILURES = (0,) * len(Reason)  # one for all pairs: most have none
 _CREDENTIALS = re.compile(r"^([a-z]+://)[^/?#]*@")
 
 
@@ -62,7 +58,7 @@ class Page:
         self._now = now
         self._entries: dict[PairKey, _Entry] = {}
         self._free: list[int] = []
-        self._size = 0
+        self._labels: list[str] = []
         self._places: dict[tuple[Family, ...], dict[str, _Place]] = {}
         self._columns: dict[str, Column | Counted | Histograms] = {}
         self._success = self._gauge("probe_success", "Whether the latest scheduled run succeeded.")
@@ -71,27 +67,28 @@ class Page:
             "probe_last_run_timestamp_seconds", "When the latest scheduled run began, unix seconds; 0 before the first."
         )
         self._info = self._gauge("probe_info", "What is probed, and from where.")
-        self._attempts = Counted("probe_attempts_total", "Scheduled runs and confirmations.", "counter", [("", "")])
-        self._failures = Counted(
+        self._attempts = self._counted("probe_attempts_total", "Scheduled runs and confirmations.", "counter", Line(1))
+        self._failures = self._counted(
             "probe_failures_total",
             "Attempts that failed, by reason.",
             "counter",
-            [("", f'reason="{reason}"') for reason in Reason],
+            *(Line(which, label=f'reason="{reason}"') for which, reason in enumerate(Reason)),
         )
-        self._summary = Counted(
+        self._summary = self._counted(
             "probe_all_success",
             "Attempts (count) and those of them that succeeded (sum).",
             "summary",
-            [("_sum", ""), ("_count", "")],
+            *(Line(0, "_sum"), Line(1, "_count")),
         )
         self._all = Histograms("probe_all_duration_seconds", "How long attempts took that succeeded.")
+        self._phases = kinds.module("probes", "http").PHASES
         self._http = Histograms(
-            "probe_http_all_duration_seconds", "How long each phase took, of attempts that succeeded.", "phase", PHASES
+            "probe_http_all_duration_seconds",
+            "How long each phase took, of attempts that succeeded.",
+            "phase",
+            self._phases,
         )
         self._columns |= {
-            "probe_attempts_total": self._attempts,
-            "probe_failures_total": self._failures,
-            "probe_all_success": self._summary,
             "probe_all_duration_seconds": self._all,
             "probe_http_all_duration_seconds": self._http,
         }
@@ -143,7 +140,11 @@ class Page:
         return b"".join(self.pieces(store, openmetrics))
 
     def _column(self, name: str, explained: str, kind: str) -> Column:
-        column = self._columns[name] = Column(name, explained, kind, self._size)
+        column = self._columns[name] = Column(name, explained, kind, len(self._labels))
+        return column
+
+    def _counted(self, name: str, explained: str, kind: str, *lines: Line) -> Counted:
+        column = self._columns[name] = Counted(name, explained, kind, self._labels, lines)
         return column
 
     def _gauge(self, name: str, explained: str) -> Column:
@@ -153,14 +154,15 @@ class Page:
         if not self._free:
             for column in self._columns.values():
                 column.grow()
-            self._free.append(self._size)
-            self._size += 1
+            self._free.append(len(self._labels))
+            self._labels.append("")
         endpoint, region = pair.endpoint, pair.region
         labels = text.labelled(
             service=endpoint.service, feature=endpoint.feature, endpoint=endpoint.name, region=region.name
         )
         places = self._places_of(endpoint)
         entry = self._entries[pair.key] = _Entry(pair, self._free.pop(), labels, places)
+        self._labels[entry.index] = labels
         where = geohash(region.location) if region.location else ""
         about = text.labelled(
             kind=endpoint.kind, url=_public(endpoint.target), host=_host(endpoint.target), geohash=where
@@ -191,14 +193,16 @@ class Page:
     def _observe(self, entry: _Entry, result: Result) -> None:
         self._all.observe(entry.index, (result.duration,))
         if entry.pair.endpoint.kind == "http":
-            self._http.observe(entry.index, [result.phases.get(phase, 0.0) for phase in PHASES])
+            # A phase that did not take place lasted 0 seconds, as in blackbox_exporter's gauge.
+            self._http.observe(entry.index, [result.phases.get(phase, 0.0) for phase in self._phases])
 
     def _count(self, entry: _Entry, record: Record) -> None:
         found = record.failures
-        counts = tuple([found.get(reason, 0) for reason in Reason]) if found else _NO_FAILURES
-        self._failures.set(entry.index, entry.labels, counts)
-        self._attempts.set(entry.index, entry.labels, (record.attempts,))
-        self._summary.set(entry.index, entry.labels, (record.attempts - sum(counts), record.attempts))
+        failures = tuple([found.get(reason, 0) for reason in Reason]) if found else _NO_FAILURES
+        self._failures.set(entry.index, failures)
+        counts = (record.attempts - sum(failures), record.attempts)
+        self._attempts.set(entry.index, counts)
+        self._summary.set(entry.index, counts)
 
     def _show(self, entry: _Entry, result: Result) -> None:
         entry.stale_at = result.started + STALE_AFTER_INTERVALS * entry.pair.endpoint.interval

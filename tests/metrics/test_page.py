@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.metrics import Own, exposition
 from exporter.metrics.geohash import geohash
 from exporter.metrics.text import escape
-from exporter.model import Location, Reason
+from exporter.model import Location, Pair, Reason
+from exporter.state import Record
 from exporter.web.metrics import wants_openmetrics
-from tests.configurations import NOW, Running, config, failed, ok
+from tests.configurations import NOW, Running, config, endpoint, failed, ok, region
 
 GOLDEN = Path(__file__).with_name("golden.prom")
 
@@ -123,6 +126,75 @@ def test_the_verdict_is_one_of_its_words() -> None:
     assert sorted(said.values()) == [0, 0, 1]
     assert value(text, "outage_region_seeing", region="here") == 1
     assert value(text, "probe_info", endpoint="home") == 1
+
+
+def test_a_pair_that_stalls_loses_its_gauges_and_keeps_its_counters() -> None:
+    running = Running(config("home", "page"))
+    interval = running.store.records["tiktok", "home", "here"].pair.endpoint.interval
+    running.take("home", ok(started=NOW - 3 * interval))
+    running.take("page", ok())
+    text = page(running)
+    assert value(text, "probe_success", endpoint="home") is None
+    assert value(text, "probe_tls_version_info", endpoint="home") is None
+    assert value(text, "probe_last_run_timestamp_seconds", endpoint="home") == NOW - 3 * interval
+    assert value(text, "probe_attempts_total", endpoint="home") == 1
+    assert value(text, "probe_success", endpoint="page") == 1
+    running.take("home", ok())
+    assert value(page(running), "probe_tls_version_info", endpoint="home") == 1
+
+
+def test_a_new_pair_in_the_place_of_a_removed_one_inherits_nothing() -> None:
+    running = Running(config("home", histograms=True))
+    running.take("home", failed())
+    running.take("home", ok())
+    running.apply(config("page", histograms=True))
+    fresh = Running(config("page", histograms=True))
+    assert set(page(running).splitlines()) == set(page(fresh).splitlines())
+
+
+def test_histograms_that_are_switched_off_by_a_reload_disappear() -> None:
+    running = Running(config("home", histograms=True))
+    running.take("home", ok())
+    running.apply(config("home", histograms=False))
+    running.take("home", ok())
+    assert "probe_all_duration_seconds" not in page(running)
+    assert value(page(running), "probe_all_success_count", endpoint="home") == 2
+
+
+def test_every_value_that_changes_is_seen_to_change() -> None:
+    running = Running(config("home"))
+    for number in (4.0, 6.0, math.nan, math.inf, 4.0):
+        running.take("home", replace(ok(), samples={"probe_ip_protocol": number}))
+        assert value(page(running), "probe_ip_protocol", endpoint="home") == pytest.approx(number, nan_ok=True)
+
+
+def test_a_sample_of_a_family_that_the_kind_does_not_name_is_a_fault_of_ours() -> None:
+    running = Running(config("home"))
+    with pytest.raises(KeyError):
+        running.take("home", replace(ok(), samples={"probe_surprise": 1.0}))
+
+
+def test_what_a_certificate_says_cannot_break_the_page() -> None:
+    running = Running(config("home"))
+    subject = 'CN="a\\b"\n\ud800'
+    leaf = ("probe_ssl_last_chain_info", "f", subject, "i", "a", "s")
+    running.take("home", replace(ok(), samples={leaf: 1.0}))
+    assert value(page(running), "probe_ssl_last_chain_info", subject='CN="a\\b"\n?') == 1
+
+
+def test_a_targets_credentials_are_not_shown() -> None:
+    running = Running(config("home"))
+    ours = endpoint("secret", target="https://ann:secret@www.example:8443/path?q=1")
+    running.page.add(Record(Pair(ours, region("here"))), histograms=False)
+    assert value(page(running), "probe_info", url="https://www.example:8443/path?q=1", host="www.example") == 1
+
+
+def test_openmetrics_names_a_counters_family_without_total() -> None:
+    text = page(outage(), openmetrics=True)
+    assert "# TYPE probe_failures counter\n" in text
+    assert "\nprobe_failures_total{" in text
+    assert 'le="1.0"' in text
+    assert 'le="1"' not in text
 
 
 def test_labels_are_escaped() -> None:
