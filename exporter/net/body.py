@@ -122,6 +122,10 @@ class _Brotli:
         return bool(self._stream.is_finished())
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        yield self._stream.process(data, output_buffer_limit=_STEP)
-        while not self._stream.can_accept_more_data():
-            yield self._stream.process(b"", output_buffer_limit=_STEP)
+        if self._stream.is_finished():
+            return
+        # Asked until it gives nothing: it says that it can take more although output waits in it.
+        piece = self._stream.process(data, output_buffer_limit=_STEP)
+        while piece:
+            yield piece
+            piece = self._stream.process(b"", output_buffer_limit=_STEP)
