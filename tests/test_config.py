@@ -303,3 +303,13 @@ for room in ("probes", "regions"):
 assert not {"yaml", "pydantic"} & set(sys.modules), sorted(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[1])
+
+
+def test_an_empty_section_is_an_absent_one(tmp_path: Path) -> None:
+    assert load(tmp_path, "network:\ndefaults: {}\n" + COMPLETE).network == model.NetworkOptions()
+
+
+def test_a_section_that_is_wrong_in_one_file_is_not_called_missing_in_another(tmp_path: Path) -> None:
+    services = written(tmp_path, "services:" + COMPLETE.partition("services:")[2], "a.yaml")
+    regions = written(tmp_path, "regions: [here]\ncontrols: {a: {url: 'http://a.example/'}}\n", "b.yaml")
+    assert mistakes(services, regions) == ["b.yaml:1: regions: must be a mapping, found a list"]
