@@ -245,6 +245,12 @@ def test_variables_are_replaced_in_values_and_may_be_escaped(tmp_path: Path) -> 
     assert loaded.services[0].features[0].core is True
 
 
+def test_a_group_of_a_pattern_is_no_variable(tmp_path: Path) -> None:
+    steps = "query_response: [{expect: '^(.*) (.*)$', send: '${2} $${name}'}]"
+    text = COMPLETE + f"          irc: {{kind: tcp, target: 'irc.example:6667', tcp: {{{steps}}}}}\n"
+    assert endpoints(load(tmp_path, text))["irc"].options.query_response[0].send == "${2} ${name}"
+
+
 def test_a_variable_cannot_bring_keys_of_its_own(tmp_path: Path) -> None:
     title = 'x"\nregions: {evil: {kind: local}}'
     loaded = load(tmp_path, COMPLETE.replace("  tiktok:", "  tiktok:\n    title: ${TITLE}"), {"TITLE": title})

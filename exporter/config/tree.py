@@ -2,7 +2,7 @@
 
 A `Block` is a mapping, an `Items` a list; both know the file and line of everything in them, so
 that a mistake found much later can name its place. `${NAME}` in a value becomes the environment's
-text after parsing, so a variable can never add keys; `$${` stands for `${`.
+text after parsing, so a variable can never add keys; `$${` stands for `${`, and `${1}` for itself.
 
 YAML 1.2's rules for plain scalars hold: only `true` and `false` are booleans, `no` is Norway.
 """
@@ -276,6 +276,8 @@ class _Reader:
         escaped, name = match.groups()
         if escaped:
             return match[0][1:]
+        if name.isdigit():  # a group of a pattern, in blackbox_exporter's query_response
+            return match[0]
         if name not in self.environment:
             known = re.fullmatch(r"[A-Za-z_]\w*", name)
             reason = f"the environment variable {name} is not set" if known else f"{match[0]} names no variable"
