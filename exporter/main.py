@@ -7,6 +7,7 @@ judged a few times a second. A reload applies a whole new configuration or nothi
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -63,6 +64,10 @@ class Program:
             self._page.remove(key)
         for record in self._store.records.values():
             self._page.add(record, histograms=mine.histograms)
+        # What a configuration brings stays: the collector need not walk it again and again.
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
         self._crew.assign(mine.network, mine.pairs)
 
     async def reload(self) -> list[str]:

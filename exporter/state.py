@@ -69,6 +69,7 @@ class Store:
         self.since: dict[str, float] = {}
         self._now = now
         self._config = Config((), (), (), ())
+        self._controls: dict[str, list[PairKey]] = {}
 
     @property
     def config(self) -> Config:
@@ -80,6 +81,10 @@ class Store:
         gone = [key for key in self.records if key not in kept]
         self.records = {pair.key: kept.get(pair.key) or Record(pair) for pair in config.pairs}
         self._config = config
+        self._controls = {region.name: [] for region in config.regions}
+        for key in self.records:
+            if key[0] == CONTROLS:
+                self._controls[key[2]].append(key)
         names = {service.name for service in config.services}
         self.verdicts = {name: verdict for name, verdict in self.verdicts.items() if name in names}
         self.since = {name: since for name, since in self.since.items() if name in names}
@@ -95,7 +100,7 @@ class Store:
 
     def controls_of(self, region: str) -> list[PairKey]:
         """The keys of a region's controls."""
-        return [key for key in self.records if key[0] == CONTROLS and key[2] == region]
+        return self._controls.get(region, [])
 
     def judge(self) -> list[Change]:
         """Make sights and verdicts anew and return what changed."""

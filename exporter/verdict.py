@@ -66,9 +66,9 @@ class Track:
 
 def advance(track: Track, result: Result, degraded_above: float | None) -> Track:
     """The track after one more attempt; `degraded_above` is in seconds."""
-    seen = replace(track, last_at=result.started, excuse=None, reason=result.reason, message=result.message)
     if result.ok:
-        return _after_success(seen, result, degraded_above)
+        return _after_success(track, result, degraded_above)
+    seen = replace(track, last_at=result.started, excuse=None, reason=result.reason, message=result.message)
     if result.reason in NOT_THE_SERVICE:
         return replace(seen, excuse=result.reason)
     failures = track.failures + 1
@@ -92,14 +92,15 @@ def _after_success(track: Track, result: Result, degraded_above: float | None) -
         standing = Condition.SLOW
     if standing is Condition.SLOW and quick >= SUCCESSES_TO_UP:
         standing = Condition.UP
-    return replace(
-        track,
-        failures=0,
+    # Made anew: `replace` takes as long as the rest of a healthy result's way through this process.
+    return Track(
+        standing=standing,
         successes=successes,
         slow=slow,
         quick=quick,
-        standing=standing,
+        last_at=result.started,
         succeeded_at=result.started,
+        failing_since=track.failing_since,
     )
 
 

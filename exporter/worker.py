@@ -65,6 +65,7 @@ class Worker:
         if self._schedule is None:
             self._schedule = Schedule(clock.time(), self._loop.time(), message.capacity)
         self._schedule.replace(message.pairs, self._loop.time())
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
 
