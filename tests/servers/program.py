@@ -80,15 +80,19 @@ async def run_command(*arguments: str | Path, prefix: tuple[str, ...] = (), with
 class Page:
     """A metrics page that was scraped."""
 
+    # Only what is asked for is parsed: pages are large, and the servers of a test share its loop.
+
     def __init__(self, text: str) -> None:
-        self._samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        self._lines = text.splitlines(keepends=True)
 
     def series(self, name: str, **labels: str) -> dict[tuple[tuple[str, str], ...], float]:
         """The values of all series of that name that have these labels, by their labels."""
+        lines = "".join(line for line in self._lines if line.startswith((f"{name}{{", f"{name} ")))
         return {
             tuple(sorted(sample.labels.items())): sample.value
-            for sample in self._samples
-            if sample.name == name and labels.items() <= sample.labels.items()
+            for family in text_string_to_metric_families(lines)
+            for sample in family.samples
+            if labels.items() <= sample.labels.items()
         }
 
     def total(self, name: str, **labels: str) -> float:
@@ -100,13 +104,23 @@ class Page:
 
 
 class Exporter:
-    """`outage-exporter run` on a free loopback port, its log in `folder`. Leaving sends SIGTERM."""
+    """`outage-exporter run ARGUMENTS` on a free loopback port, its log in `folder`. Leaving sends SIGTERM.
 
-    def __init__(self, folder: Path, *files: Path, arguments: tuple[str, ...] = (), port: int | None = None) -> None:
+    `prefix` is a command that execs the rest of the line, such as prlimit.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *files: Path,
+        arguments: tuple[str, ...] = (),
+        prefix: tuple[str, ...] = (),
+        port: int | None = None,
+    ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "exporter.log"
-        self._command: list[str | Path] = [COMMAND, "run", "--data.dir", folder / "data"]
+        self._command: list[str | Path] = [*prefix, COMMAND, "run", "--data.dir", folder / "data"]
         self._command += [f"--web.listen-address=127.0.0.1:{self.port}", *arguments]
         for file in files:
             self._command += ["--config.file", file]
@@ -140,14 +154,15 @@ class Exporter:
 
     def workers(self) -> list[psutil.Process]:
         """Its worker processes that live now."""
-        children: list[psutil.Process] = psutil.Process(self.process.pid).children()
-        return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+        return [
+            child for child in psutil.Process(self.process.pid).children() if child.status() != psutil.STATUS_ZOMBIE
+        ]
 
-    def allow_descriptors(self, limit: int | None) -> None:
-        """Let neither it nor its workers open more than `limit` descriptors; None for what they started with."""
-        for pid in (self.process.pid, *(worker.pid for worker in self.workers())):
-            hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard if limit is None else limit, hard))
+    @staticmethod
+    def allow_descriptors(process: psutil.Process, limit: int | None) -> None:
+        """Let a process open no descriptor from number `limit` on; None for all that it may have."""
+        hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[1]
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (hard if limit is None else limit, hard))
 
     async def get(self, path: str) -> tuple[int, str]:
         async with self._session.get(path) as response:
