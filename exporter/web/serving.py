@@ -199,5 +199,8 @@ def _bind(address: str) -> socket.socket:
         return socket.create_server(
             (host, int(port)), family=family, backlog=512, dualstack_ipv6=not host and socket.has_dualstack_ipv6()
         )
+    except socket.gaierror as error:
+        raise OSError(f"cannot listen on {address}: {error.strerror}") from error
     except OSError as error:
-        raise OSError(f"cannot listen on {address}: {error.strerror or error}") from error
+        # create_server's own words repeat the address.
+        raise OSError(f"cannot listen on {address}: {os.strerror(error.errno or 0)}") from error
