@@ -52,8 +52,9 @@ async def site(handler: Handler, tls: SSLContext | None = None, host: str = "127
 
 def page(text: str = "hello", status: int = 200, **headers: str) -> Handler:
     """A handler that always answers the same."""
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
 
     async def handler(request: web.Request) -> web.Response:
-        return web.Response(text=text, status=status, headers={name.replace("_", "-"): v for name, v in headers.items()})
+        return web.Response(text=text, status=status, headers=fields)
 
     return handler

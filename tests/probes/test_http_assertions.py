@@ -156,9 +156,7 @@ async def test_403_and_429_are_a_bot_wall_unless_valid(
         (BotWall(status=(), body=("verify you",)), Reason.BLOCKED),
     ],
 )
-async def test_a_bot_wall_shows_in_status_headers_or_body_before_they_are_judged(
-    wall: BotWall, reason: Reason
-) -> None:
+async def test_a_bot_wall_shows_in_status_headers_or_body_before_they_are_judged(wall: BotWall, reason: Reason) -> None:
     async with site(page("verify you are human", 403, Cf_Mitigated="challenge")) as url:
         result = await run(url, blocked=wall, fail_if_body_not_matches_regexp=("tiktok",))
     assert result.reason is reason
@@ -261,7 +259,9 @@ def test_a_url_that_cannot_be_probed_is_refused(url: str) -> None:
         check_target(url)
 
 
-@pytest.mark.parametrize("url", ["a.example", "a.example:8080/?u=http://b", "http://[::1]:80/", "https://bücher.example"])
+@pytest.mark.parametrize(
+    "url", ["a.example", "a.example:8080/?u=http://b", "http://[::1]:80/", "https://bücher.example"]
+)
 def test_a_url_that_can_be_probed_is_taken(url: str) -> None:
     check_target(url)
 
