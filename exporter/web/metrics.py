@@ -26,11 +26,13 @@ routes = web.RouteTableDef()
 async def metrics(request: web.Request) -> web.StreamResponse:
     site = request.app[SITE]
     openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
-    compressed = "gzip" in request.headers.get("Accept-Encoding", "")
+    compressed = _weights(request.headers.get("Accept-Encoding", "")).get("gzip", 0.0) > 0
     answer = web.StreamResponse(headers={"Content-Type": content_type(openmetrics), "Vary": "Accept, Accept-Encoding"})
     if compressed:
         answer.headers["Content-Encoding"] = "gzip"
     await answer.prepare(request)
+    if request.method == "HEAD":
+        return answer
     packer = zlib.compressobj(_LEVEL, wbits=_GZIP) if compressed else None
     for piece in exposition(site.page, site.own, site.store, openmetrics):
         if packer is None:
@@ -49,18 +51,23 @@ async def metrics(request: web.Request) -> web.StreamResponse:
 
 def wants_openmetrics(accept: str) -> bool:
     """Whether an Accept header prefers OpenMetrics to the text format."""
-    wanted = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
-    for item in accept.split(","):
-        kind, *parameters = (part.strip() for part in item.split(";"))
-        if kind in wanted:
-            wanted[kind] = max(wanted[kind], _quality(parameters))
-    return 0 < wanted["application/openmetrics-text"] >= wanted["text/plain"]
+    weights = _weights(accept)
+    return 0 < weights.get("application/openmetrics-text", 0.0) >= weights.get("text/plain", 0.0)
+
+
+def _weights(header: str) -> dict[str, float]:
+    """What an Accept or Accept-Encoding header names, in lower case, with the highest weight that it gives each."""
+    found: dict[str, float] = {}
+    for item in header.lower().split(","):
+        name, *parameters = (part.strip() for part in item.split(";"))
+        found[name] = max(found.get(name, 0.0), _quality(parameters))
+    return found
 
 
 def _quality(parameters: Iterable[str]) -> float:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
-        if name.strip().lower() == "q":
+        if name.strip() == "q":
             try:
                 return float(value)
             except ValueError:

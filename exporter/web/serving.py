@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import socket
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,7 +26,11 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY = 1.0  # seconds between two looks at the files' times
 _REMEMBERED = 128  # passwords that were right lately, so that not every scrape costs a bcrypt
-_NOBODY = bcrypt.hashpw(b"nobody", bcrypt.gensalt(10))
+_CHECKS_AT_ONCE = 2  # of passwords: a flood of wrong ones must leave threads to others
+_BCRYPT_BYTES = 72  # what bcrypt looks at
+_SILENT_FOR = 10.0  # seconds that a new connection may take to its first request
+_IDLE_FOR = 300.0  # seconds that a connection is kept between two requests: longer than any scrape interval
+_STALLED_FOR = 60.0  # seconds that a reader may take nothing of an answer
 _HEADER_LIMIT = 16384
 _CLOSING = 2.0  # seconds that answers under way get when the program ends
 
@@ -39,6 +44,8 @@ class Gate:
         self._looked = time.monotonic()
         self._times = self._file_times()
         self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._checking = asyncio.Semaphore(_CHECKS_AT_ONCE)
+        self.heard: set[web.RequestHandler] = set()
         self.changed: Callable[[], Awaitable[None]] | None = None
 
     def middleware(self) -> Any:
@@ -53,11 +60,14 @@ class Gate:
                     text="401: this page asks for a user and password.\n",
                     headers={"WWW-Authenticate": 'Basic realm="outage-exporter"'},
                 )
-            answer = await handler(request)
-            answer.headers.update(self.config.headers)
-            return answer
+            self.heard.add(request.protocol)
+            return await handler(request)
 
         return passing
+
+    async def set_headers(self, request: web.Request, answer: web.StreamResponse) -> None:
+        """Those that the web configuration names, in place of our own."""
+        answer.headers.update(self.config.headers)
 
     async def admits(self, authorization: str) -> bool:
         """Whether a Basic authorization header names a user with the right password."""
@@ -65,13 +75,15 @@ class Gate:
         if credentials is None:
             return False
         user, password = credentials
-        hashed = self.config.users.get(user, _NOBODY)
+        # For a stranger somebody's hash is checked in vain, so that it takes the same time.
+        hashed = self.config.users.get(user) or next(iter(self.config.users.values()))
         ticket = hashlib.sha256(b"\0".join((hashed, user.encode(), password))).digest()
         if ticket in self._right:
             self._right.move_to_end(ticket)
             return True
-        # A stranger costs the same time as a known user. bcrypt takes 72 bytes.
-        right = await asyncio.to_thread(bcrypt.checkpw, password[:72], hashed) and user in self.config.users
+        known = user in self.config.users
+        async with self._checking:
+            right = await asyncio.to_thread(bcrypt.checkpw, password[:_BCRYPT_BYTES], hashed) and known
         if right:
             self._right[ticket] = None
             if len(self._right) > _REMEMBERED:
@@ -137,6 +149,7 @@ class Server:
         self._gate = gate
         self._sites: list[web.SockSite] = []
         self._watch: asyncio.Task[None] | None = None
+        self._silent_since: dict[web.RequestHandler, float] = {}
 
     async def start(self) -> None:
         await self._runner.setup()
@@ -170,12 +183,25 @@ class Server:
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             await self._gate.look()
+            self._drop_silent()
+
+    def _drop_silent(self) -> None:
+        """Close what has connected and then said nothing whole: aiohttp waits for a first request forever."""
+        now = time.monotonic()
+        assert self._runner.server is not None
+        there = set(self._runner.server.connections)
+        self._gate.heard &= there
+        self._silent_since = {one: self._silent_since.get(one, now) for one in there - self._gate.heard}
+        for one, since in self._silent_since.items():
+            if now - since > _SILENT_FOR:
+                one.force_close()
 
 
 async def serve(app: web.Application, addresses: Sequence[str], web_config: Path | None) -> Server:
     """Listen on `host:port` addresses; OSError says which cannot be had, ConfigError what is wrong in the file."""
     gate = Gate(web_config)
     app.middlewares.append(gate.middleware())
+    app.on_response_prepare.append(gate.set_headers)
     sockets: list[socket.socket] = []
     try:
         for address in addresses:
@@ -196,7 +222,7 @@ def _bind(address: str) -> socket.socket:
         raise OSError(f"{address!r} is not an address to listen on; write HOST:PORT, :PORT or [::1]:PORT")
     try:
         family = socket.AF_INET6 if ":" in host or not host else socket.AF_INET
-        return socket.create_server(
+        listening = socket.create_server(
             (host, int(port)), family=family, backlog=512, dualstack_ipv6=not host and socket.has_dualstack_ipv6()
         )
     except socket.gaierror as error:
@@ -204,3 +230,6 @@ def _bind(address: str) -> socket.socket:
     except OSError as error:
         # create_server's own words repeat the address.
         raise OSError(f"cannot listen on {address}: {os.strerror(error.errno or 0)}") from error
+    if sys.platform == "linux":  # inherited by every connection
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(_STALLED_FOR * 1000))
+    return listening

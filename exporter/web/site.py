@@ -65,7 +65,7 @@ def html(name: str, **values: Any) -> web.Response:
 
 @web.middleware
 async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
-    """Security headers on everything; errors in a sentence, never a traceback."""
+    """Errors in a sentence, never a traceback."""
     try:
         answer = await handler(request)
     except web.HTTPException as error:
@@ -82,6 +82,10 @@ async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable
         answer = web.Response(
             status=500, text="500: this page failed by a fault of this program; the log says where.\n"
         )
+    return answer
+
+
+async def secure(request: web.Request, answer: web.StreamResponse) -> None:
+    """Security headers on everything, set when an answer begins: a page in pieces has begun when its handler ends."""
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
-    return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import socket
@@ -19,6 +20,7 @@ from exporter import web
 from exporter.errors import ConfigError
 from exporter.history import History
 from exporter.metrics import Own
+from exporter.web import serving
 from exporter.web.webconfig import read
 from tests.configurations import Running, config, failed, ok
 from tests.servers.certificates import Authority
@@ -114,6 +116,47 @@ async def test_metrics_are_negotiated_and_compressed_when_asked(served: Served) 
     assert "probe_success" in text
 
 
+@pytest.mark.parametrize(
+    ("header", "packed"), [("gzip;q=0", False), ("br, gzip;q=0.1", True), ("GZIP", True), ("", False)]
+)
+async def test_gzip_is_sent_only_to_who_takes_it(served: Served, header: str, packed: bool) -> None:
+    async with served.session.get("/metrics", headers={"Accept-Encoding": header}) as answer:
+        assert (answer.headers.get("Content-Encoding") == "gzip") is packed
+        assert (await answer.read()).startswith(b"\x1f\x8b") is packed
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/probes", "/config", "/-/healthy", "/api/v1/status"])
+async def test_head_says_what_get_would_and_every_page_has_security_headers(served: Served, path: str) -> None:
+    async with served.session.head(path) as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+    async with served.session.get(path) as answer:
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_a_connection_that_never_asks_is_closed_and_one_that_asks_is_kept(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_SILENT_FOR", 0.5)
+    asking, answers = await asyncio.open_connection("127.0.0.1", served.port)
+    answers.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"200 OK" in await asking.readuntil(b"\r\n")
+    silent, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(b"GET / HTTP/1.1\r\nHo")
+    async with asyncio.timeout(10):
+        assert await silent.read() == b""
+    answers.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+    async with asyncio.timeout(10):
+        assert b"HTTP/1.1 200 OK" in await asking.readuntil(b"HTTP/1.1 200 OK")
+    for one in (writer, answers):
+        one.close()
+
+
+async def test_a_header_without_end_is_refused(served: Served) -> None:
+    status, _, _ = await served.get("/", headers={"X-Long": "x" * 100_000})
+    assert status == 400
+
+
 async def test_ready_waits_for_the_first_result_and_healthy_does_not(served: Served) -> None:
     served.ready = False
     assert (await served.get("/-/ready"))[0] == 503
@@ -167,6 +210,7 @@ async def test_with_users_a_password_is_asked_for(tmp_path: Path) -> None:
             ("ann", "secret", 200),
             ("ann", "secret", 200),
             ("ann", "x", 401),
+            ("ann", "x" * 100, 401),
             ("bob", "secret", 401),
         ):
             assert (await served.get("/", headers=authorization(user, password)))[0] == status
@@ -214,11 +258,52 @@ async def test_tls_asks_for_a_client_certificate_of_the_right_authority(tmp_path
         assert (await served.get("/-/healthy", ssl=known))[0] == 200
 
 
+async def test_a_renewed_certificate_is_served_without_a_restart(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    old, new = authority.leaf("localhost"), authority.leaf("localhost")
+    path = write_web_config(tmp_path, f"tls_server_config: {{cert_file: {old.certificate}, key_file: {old.key}}}")
+    trusting = ssl.create_default_context(cafile=str(authority.file))
+
+    async with Served(tmp_path, path) as served:
+
+        async def presented() -> bytes:
+            _, writer = await asyncio.open_connection("localhost", served.port, ssl=trusting)
+            certificate: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            writer.close()
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                await writer.wait_closed()
+            return certificate
+
+        before = await presented()
+        old.key.write_bytes(new.key.read_bytes())
+        old.certificate.write_bytes(new.certificate.read_bytes())
+        async with asyncio.timeout(10):
+            while await presented() == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        assert await presented() == ssl.PEM_cert_to_DER_cert(new.certificate.read_text())
+
+
+async def test_the_headers_that_the_web_configuration_names_replace_ours(tmp_path: Path) -> None:
+    path = write_web_config(tmp_path, "http_server_config: {headers: {X-Frame-Options: deny}, http2: false}")
+    async with Served(tmp_path, path) as served:
+        for page in ("/", "/metrics"):
+            async with served.session.get(page) as answer:
+                assert answer.headers["X-Frame-Options"] == "deny"
+
+
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
         ("basic_auth_user: {}", "basic_auth_user: unknown key; allowed are tls_server_config"),
         ("basic_auth_users: {ann: plain}", "basic_auth_users.ann: must be a bcrypt hash"),
+        ("basic_auth_users: {ann: $2y$10$short}", "basic_auth_users.ann: must be a bcrypt hash"),
+        ("http_server_config: {headers: {Set-Cookie: a}}", "headers.Set-Cookie: cannot be set"),
+        ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nb"}}', "X-Frame-Options: must be one line"),
+        ("tls_server_config: {cert_file: a, key_file: b, min_version: [1]}", "is not one of TLS10"),
+        ("tls_server_config: {cert_file: a, key_file: b, cipher_suites: [RC4]}", "'RC4' is not a cipher suite"),
+        ("tls_server_config: {cert_file: a, key_file: b, curve_preferences: [X25519]}", "not supported here"),
+        ("tls_server_config: {cert_file: a, key_file: b, min_version: TLS13, max_version: TLS12}", "lower than min"),
+        ("tls_server_config: {cert_file: a, key_file: b, client_ca_file: c}", "client_auth_type is missing"),
         ("tls_server_config: {cert_file: a}", "tls_server_config: key_file is missing"),
         ("tls_server_config: {cert_file: a, key_file: b, min_version: TLS9}", "'TLS9' is not one of TLS10"),
         ("tls_server_config: {cert_file: a, key_file: b}", "cert_file: cannot use"),
@@ -235,8 +320,31 @@ def test_a_mistake_in_the_web_configuration_is_named(tmp_path: Path, text: str, 
 
 
 def test_promtool_takes_the_same_file(tmp_path: Path) -> None:
-    path = write_web_config(tmp_path, f"basic_auth_users: {{ann: '{hashed(b'secret')}'}}")
-    assert read(path).users
+    authority = Authority(tmp_path / "ca")
+    leaf = authority.leaf("localhost")
+    path = write_web_config(
+        tmp_path,
+        f"""
+tls_server_config:
+  cert_file: {leaf.certificate}
+  key_file: {leaf.key}
+  client_auth_type: VerifyClientCertIfGiven
+  client_ca_file: ca/ca.pem
+  min_version: TLS12
+  max_version: TLS13
+  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256]
+  prefer_server_cipher_suites: true
+http_server_config:
+  http2: false
+  headers: {{X-Frame-Options: deny, X-Content-Type-Options: nosniff}}
+basic_auth_users: {{ann: "{hashed(b"secret")}"}}
+""",
+    )
+    found = read(path)
+    assert found.users
+    assert found.context is not None
+    offered = {cipher["name"] for cipher in found.context.get_ciphers() if cipher["protocol"] == "TLSv1.2"}
+    assert offered == {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305"}
     subprocess.run(["promtool", "check", "web-config", str(path)], check=True, capture_output=True)
 
 
