@@ -11,10 +11,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter import kinds
 from exporter.metrics import Own, exposition
 from exporter.metrics.geohash import geohash
 from exporter.metrics.text import escape
-from exporter.model import Location, Pair, Reason
+from exporter.model import Config, Location, Pair, Reason
 from exporter.state import Record
 from exporter.web.metrics import wants_openmetrics
 from tests.configurations import NOW, Running, config, endpoint, failed, ok, region
@@ -71,6 +72,22 @@ def test_promtool_finds_nothing_but_the_names_that_others_chose() -> None:
     complaints = [line for line in found.stderr.splitlines() if line]
     # promtool's linter takes `_info` gauges and the rest as they are; nothing of ours may be complained of.
     assert complaints == []
+
+
+@pytest.mark.parametrize("kind", kinds.names("probes"))
+def test_every_family_of_every_kind_is_taken_by_the_parsers_and_by_promtool(kind: str) -> None:
+    module = kinds.module("probes", kind)
+    options = module.Options(query_name="example.org") if kind == "dns" else module.Options()
+    families = module.families(options) if hasattr(module, "families") else module.FAMILIES
+    samples = {(f.name, *("x" for _ in f.labels)) if f.labels else f.name: 1.0 for f in families}
+    here, ours = region("here"), replace(endpoint("home"), kind=kind, options=options)
+    running = Running(Config((), (), (here,), (Pair(ours, here),)))
+    running.take("home", replace(ok(), samples=samples))
+    assert {family.name for family in parse_openmetrics(page(running, openmetrics=True))} >= {f.name for f in families}
+    linted = subprocess.run(
+        ["promtool", "check", "metrics"], input=page(running), capture_output=True, text=True, check=False
+    )
+    assert linted.stderr == ""
 
 
 def test_before_the_first_result_the_counters_stand_at_zero_and_no_value_is_shown() -> None:

@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -80,6 +81,15 @@ async def test_what_a_server_said_is_escaped(served: Served) -> None:
         _, text, _ = await served.get(path)
         assert "&lt;script&gt;" in text
         assert "<script" not in text
+
+
+async def test_a_pairs_page_shows_every_hop_for_a_person_to_read(served: Served) -> None:
+    hops = [{"url": "http://a.example/", "status": 301}, {"url": "https://b.example/", "phases": {"tls": 0.02}}]
+    served.running.take("home", replace(ok(), facts={"hops": hops}))
+    _, text, _ = await served.get("/probes/tiktok/home/here")
+    assert "https://b.example/" in text
+    assert "0.02" in text
+    assert "&#39;url&#39;" not in text
 
 
 async def test_the_probes_page_filters_what_fails(served: Served) -> None:
