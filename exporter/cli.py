@@ -30,7 +30,12 @@ _HEALTH_TIMEOUT = 3.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        options = _parser().parse_args(given)
+    except SystemExit as ended:
+        # argparse's 2 would say that the service is down.
+        raise SystemExit(EXIT_STATUS[Answer.UNKNOWN] if ended.code and given[:1] == ["check"] else ended.code) from None
     try:
         return int(options.command(options))
     except ConfigError as error:

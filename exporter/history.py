@@ -42,7 +42,10 @@ class History:
     """The incidents of all services in `folder`, which is made when missing; OSError when it cannot be."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"cannot make the folder {folder}: {error.strerror}") from error
         self._file = folder / "history.sqlite"
         try:
             self._database = sqlite3.connect(self._file, isolation_level=None)
