@@ -135,10 +135,6 @@ class Page:
                 header = b""
         yield from verdicts.pieces(store, openmetrics)
 
-    def render(self, store: Store, openmetrics: bool) -> bytes:
-        """All pieces at once."""
-        return b"".join(self.pieces(store, openmetrics))
-
     def _column(self, name: str, explained: str, kind: str) -> Column:
         column = self._columns[name] = Column(name, explained, kind, len(self._labels))
         return column
