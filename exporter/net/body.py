@@ -116,12 +116,15 @@ class _Zlib:
 class _Brotli:
     def __init__(self) -> None:
         self._stream = brotli.Decompressor()
+        self._begun = False
 
     @property
     def ended(self) -> bool:
-        return bool(self._stream.is_finished())
+        # No byte at all passes, as in blackbox_exporter: an answer without a body has none to compress.
+        return not self._begun or bool(self._stream.is_finished())
 
     def decode(self, data: bytes) -> Iterator[bytes]:
+        self._begun = True
         if self._stream.is_finished():
             return
         # Asked until it gives nothing: it says that it can take more although output waits in it.

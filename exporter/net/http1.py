@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import httptools
 
+from exporter.errors import ProbeError
 from exporter.net.attempt import Attempt
 from exporter.net.body import Body
 from exporter.net.message import HEAD_LIMIT, INFORMATIONAL_LIMIT, Answer, Request, not_http
@@ -31,6 +32,7 @@ class Conversation:
         )
         self._early: list[bytes] = []
         self._body: Body | None = None
+        self._broken: ProbeError | None = None
         self._without_body = False
         self._head = False
         self._whole = False
@@ -64,6 +66,8 @@ class Conversation:
         self._body = body
         for piece in self._early:
             body.feed(piece)
+        if self._broken is not None:
+            raise self._broken
         while not self._whole:
             data = await self._stream.receive()
             if not data:
@@ -89,11 +93,17 @@ class Conversation:
             if cause is not None:
                 raise cause from None
             if not self._whole:
-                raise not_http(self._stream.peer, f"broke HTTP: {error}") from error
+                self._break(not_http(self._stream.peer, f"broke HTTP: {error}"))
         # Headers before the body and trailers after it are kept by the parser until they are whole.
         self._dry += len(data)
         if self._dry > HEAD_LIMIT:
             raise not_http(self._stream.peer, f"answered with more than {HEAD_LIMIT >> 10} KB of headers")
+
+    def _break(self, error: ProbeError) -> None:
+        # A body that is broken from its first byte on does not unsay the status.
+        if not self._head or self._body is not None:
+            raise error
+        self._broken = error
 
     # What follows is called by the parser.
 
@@ -140,11 +150,11 @@ class Conversation:
                 chunked = b"chunked" in value.lower()
             elif name == b"content-length" and value.isdigit():
                 length = int(value)
+        if chunked:
+            length = -1
         if self._without_body:
             self._whole = True
         elif answer.status in _WITHOUT_BODY:
             length = 0
-        elif chunked:
-            length = -1
         self._to_close = length < 0 and not chunked
         answer.content_length = length

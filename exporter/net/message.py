@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
@@ -69,11 +71,24 @@ class Answer:
         """The values of all fields called `name`."""
         return [value.decode("utf-8", "replace") for known, value in self.headers if known == name]
 
+    def last_modified(self) -> float | None:
+        """Last-Modified in unix seconds; None when it is missing or no date."""
+        text = self.first(b"last-modified")
+        return _unix_seconds(text) if text else None
+
     def text(self) -> str:
         """The header fields for a person to read."""
         return "\n".join(
             f"{name.decode('latin-1')}: {value.decode('utf-8', 'replace')}" for name, value in self.headers
         )
+
+
+@lru_cache(maxsize=1024)
+def _unix_seconds(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def not_http(peer: str, what: str) -> ProbeError:

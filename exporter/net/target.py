@@ -22,6 +22,12 @@ class Target(NamedTuple):
     authority: str
     path: str
 
+    def authority_at(self, address: str) -> str:
+        """The authority with `address` in the place of the name; the authority itself when there is none."""
+        if not address:
+            return self.authority
+        return f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
+
 
 @lru_cache(maxsize=4096)
 def parse_target(url: str) -> Target:

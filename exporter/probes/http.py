@@ -15,9 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from exporter import net as network
 from exporter.assertions import (
@@ -38,6 +37,7 @@ from exporter.model import Endpoint, Family, Reason, Result, SampleKey
 from exporter.net import Attempt, Stream, http1, http2
 from exporter.net.body import EXCERPT, Body
 from exporter.net.cookies import Jar
+from exporter.net.hops import Hops
 from exporter.net.message import Answer, Request
 from exporter.net.target import Target, join_target, parse_target
 from exporter.options import IPProtocol, Pattern, Size, StatusRanges
@@ -131,19 +131,12 @@ async def probe(endpoint: Endpoint, options: Options, net: Attempt) -> Result:
 class _Walk:
     """One probe on its way: where it is, and what it has seen."""
 
-    __slots__ = (
-        "answer", "before", "body", "ended_at", "failed_regex", "first", "first_ip", "hop", "hops", "jar", "method",
-        "net", "options", "redirects", "request", "ssl", "via",
-    )  # fmt: skip
-
     def __init__(self, url: str, options: Options, net: Attempt) -> None:
         self.options = options
         self.net = net
         self.first, self.request = _plan(url, options)
         self.method = options.method
-        self.hops: list[dict[str, Any]] = []
-        self.hop: dict[str, Any] | None = None
-        self.before: dict[str, float] = {}
+        self.hops = Hops(net)
         self.answer: Answer | None = None
         self.body: Body | None = None
         self.jar: Jar | None = None
@@ -153,7 +146,6 @@ class _Walk:
         self.redirects = 0
         self.ssl = False
         self.failed_regex = False
-        net.facts["hops"] = self.hops
 
     async def go(self) -> None:
         """Probe every address that is asked for."""
@@ -202,7 +194,7 @@ class _Walk:
         """One request; the location to go to next, or None when the answer was the last and has been judged."""
         net, route = self.net, self.net.route
         forward = route is not None and route.protocol == "http" and target.scheme == "http"
-        self._enter_hop(target)
+        self.hops.enter(target.url)
         stream = await net.dial(self.via or target.host, target.port, addresses, forward=forward)
         try:
             conversation = await self._converse(stream, target)
@@ -235,7 +227,7 @@ class _Walk:
         asked = target.path
         extra: list[tuple[str, str]] = []
         if forward and self.net.route is not None:
-            asked = f"http://{_authority(self.via, target) if self.via else target.authority}{target.path}"
+            asked = f"http://{target.authority_at(self.via)}{target.path}"
             extra += self.net.route.authorization.items()
         cookies = self.jar.header(target.host, target.path, target.scheme == "https") if self.jar else ""
         if cookies:
@@ -245,8 +237,7 @@ class _Walk:
 
     def _take(self, answer: Answer, target: Target, forward: bool) -> None:
         self.answer = answer
-        if self.hop is not None:
-            self.hop["status"] = answer.status
+        self.hops.answered(answer.status)
         for value in answer.every(b"set-cookie"):
             self.jar = self.jar or Jar()
             self.jar.take(value, target.host, target.path, self.net.clock.time())
@@ -284,7 +275,9 @@ class _Walk:
             self._regex(header_fault(answer, options.fail_if_header_matches, options.fail_if_header_not_matches)),
         )
         if broken is not None:
-            self.failed_regex = bool(forbidden or wanted)
+            # In blackbox_exporter a gzip body is refused before patterns see it, any other while they read it.
+            refused = options.compression == "gzip" and not body
+            self.failed_regex = bool(forbidden or wanted) and not refused
             yield broken.reason, str(broken)
         if not readable and options.asserts_body:
             self.failed_regex = bool(forbidden or wanted)
@@ -306,33 +299,20 @@ class _Walk:
         """Follow a redirect: the next target, and what the last one leaves behind."""
         net = self.net
         net.enter(None, "following a redirect")
+        assert self.answer is not None
+        if self.answer.status not in _KEEP_METHOD and self.method not in ("GET", "HEAD"):
+            self.method = "GET"
+        self.answer = None  # what the next hop says counts, and nothing if it says nothing
         try:
             target = join_target(base, location)
         except ValueError as error:
             raise ProbeError(Reason.PROTOCOL, f"{base.host} redirects to {location[:200]!r}: {error}") from error
-        assert self.answer is not None
-        if self.answer.status not in _KEEP_METHOD and self.method not in ("GET", "HEAD"):
-            self.method = "GET"
         self.first_ip = self.first_ip or {name: net.samples[name] for name in _IP_SAMPLES if name in net.samples}
         for key in [key for key in net.samples if key in _TLS_NAMES or key[0] in _TLS_NAMES]:
             del net.samples[key]
         self.via = ""
-        self._leave_hop()
+        self.hops.leave()
         return target
-
-    def _enter_hop(self, target: Target) -> None:
-        self._leave_hop()
-        self.hop = {"url": target.url, "status": 0, "address": "", "phases": {}}
-        self.hops.append(self.hop)
-
-    def _leave_hop(self) -> None:
-        if self.hop is None:
-            return
-        phases, before = self.net.phases, self.before
-        self.hop["address"] = str(self.net.route or self.net.facts.get("address", ""))
-        self.hop["phases"] = {name: phases[name] - before.get(name, 0.0) for name in phases}
-        self.before = dict(phases)
-        self.hop = None
 
     def note_answer(self) -> None:
         """Keep the beginning of what was answered, for a person."""
@@ -347,7 +327,7 @@ class _Walk:
     def report(self) -> None:
         """Make samples of what was seen; all of them, also when little was."""
         samples, phases, answer = self.net.samples, self.net.phases, self.answer
-        self._leave_hop()
+        self.hops.leave()
         samples.update(self.first_ip)
         for key, phase in _PHASE_KEYS:
             samples[key] = phases.get(phase, 0.0)
@@ -358,10 +338,9 @@ class _Walk:
         samples["probe_http_status_code"] = float(answer.status if answer else 0)
         samples["probe_http_version"] = float(answer.version[5:] if answer else 0)
         samples["probe_http_content_length"] = float(answer.content_length if answer else 0)
-        modified = answer.first(b"last-modified") if answer else None
-        seconds = _unix_seconds(modified) if modified else None
-        if seconds is not None:
-            samples["probe_http_last_modified_timestamp_seconds"] = seconds
+        modified = answer.last_modified() if answer else None
+        if modified is not None:
+            samples["probe_http_last_modified_timestamp_seconds"] = modified
 
 
 @lru_cache(maxsize=4096)
@@ -371,16 +350,3 @@ def _plan(url: str, options: Options) -> tuple[Target, Request | None]:
     if changes(options):
         return target, None
     return target, make_request(target, options, options.method, target.path)
-
-
-def _authority(address: str, target: Target) -> str:
-    bare = f"[{address}]" if ":" in address else address
-    return f"{bare}:{target.port}"
-
-
-@lru_cache(maxsize=1024)
-def _unix_seconds(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
