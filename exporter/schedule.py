@@ -54,6 +54,7 @@ class _Due(NamedTuple):
 @dataclass(slots=True)
 class _Entry:
     pair: Pair
+    fraction: float
     failures: int = 0
     running: bool = False
     last_started: float = -math.inf
@@ -79,9 +80,9 @@ class Schedule:
         self._heap = [due for due in self._heap if due.key in self._entries]
         heapq.heapify(self._heap)
         for pair in new:
-            self._entries[pair.key] = _Entry(pair)
+            entry = self._entries[pair.key] = _Entry(pair, _fraction(pair))
             spread = min(pair.endpoint.interval, max(1.0, len(new) / FIRST_RUNS_PER_SECOND))
-            self._push(now + spread * _fraction(pair), pair.key, 0)
+            self._push(now + spread * entry.fraction, pair.key, 0)
 
     def next_at(self) -> float | None:
         """When the next run is due, on the monotonic clock; None when there is none."""
@@ -96,7 +97,7 @@ class Schedule:
             if entry is None:
                 continue
             if item.number == 0:
-                self._push(self._following(entry.pair, item.at, now), item.key, 0)
+                self._push(self._following(entry, item.at, now), item.key, 0)
             if self._may_start(entry, item.number):
                 self._start(entry, now)
                 runs.append(Run(entry.pair, item.number, now - item.at))
@@ -138,10 +139,10 @@ class Schedule:
         entry.last_started = now
         self.running += 1
 
-    def _following(self, pair: Pair, at: float, now: float) -> float:
+    def _following(self, entry: _Entry, at: float, now: float) -> float:
         """The next time at the pair's phase after `now`, at least half an interval after `at`."""
-        interval = pair.endpoint.interval
-        phase = _fraction(pair) * interval
+        interval = entry.pair.endpoint.interval
+        phase = entry.fraction * interval
         turn = math.floor((at + self._offset - phase + interval / 2) / interval) + 1
         following = turn * interval + phase - self._offset
         if now < following:

@@ -21,7 +21,7 @@ from exporter.model import NetworkOptions
 from exporter.net import Network
 from exporter.schedule import Run, Schedule
 
-BATCH_EVERY = 0.05
+BATCH_EVERY = 0.2
 """Seconds that a result may wait for company."""
 
 HEARTBEAT = 1.0
