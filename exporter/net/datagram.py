@@ -20,7 +20,8 @@ _IP_MTU_DISCOVER, _IP_RECVERR, _IP_RECVTTL = 10, 11, 12  # linux/in.h
 _IPV6_MTU_DISCOVER, _IPV6_RECVERR = 23, 25  # linux/in6.h
 _MSG_ERRQUEUE = 0x2000  # linux/socket.h
 _COMPLAINT_SPACE = 512
-_OFFENDER = 16  # bytes of struct sock_extended_err, linux/errqueue.h; a struct sockaddr follows
+_ORIGIN, _OFFENDER = 4, 16  # offsets in struct sock_extended_err, linux/errqueue.h, and of the sockaddr behind it
+_TIME_EXCEEDED = {(2, 11), (3, 3)}  # SO_EE_ORIGIN_ICMP and ICMP_TIME_EXCEEDED, the same of ICMPv6
 
 
 class Arrived(NamedTuple):
@@ -74,7 +75,7 @@ class Datagram:
                 complaints = self._complaints()
                 if complaints and not any(self._about_us(about) for about, _ in complaints):
                     continue
-                said = next((f", says {who}" for about, who in complaints if self._about_us(about)), "")
+                said = next((f", {said}" for about, said in complaints if self._about_us(about)), "")
                 raise translate(error, Reason.CONNECT, f"no answer from {self.peer}{said}") from error
             else:
                 at = arrival(control, self._clock) or self._clock.monotonic()
@@ -87,14 +88,14 @@ class Datagram:
             self._sock.close()
 
     def _complaints(self) -> list[tuple[bytes, str]]:
-        """What ICMP errors were about, and who sent them; only echo sockets ask for them."""
+        """What ICMP errors were about, and who said what; only echo sockets ask for them."""
         found: list[tuple[bytes, str]] = []
         while True:
             try:
                 data, control, _, _ = self._sock.recvmsg(_LARGEST, _COMPLAINT_SPACE, _MSG_ERRQUEUE)
             except OSError:
                 return found
-            found += [(data, _offender(told)) for _, kind, told in control if kind in (_IP_RECVERR, _IPV6_RECVERR)]
+            found += [(data, _complaint(told)) for _, kind, told in control if kind in (_IP_RECVERR, _IPV6_RECVERR)]
 
     def _about_us(self, about: bytes) -> bool:
         # A raw socket also hears of other programs' echoes to this peer: identifier and sequence tell them apart.
@@ -192,6 +193,11 @@ def new_socket(family: int, kind: int, protocol: int) -> socket.socket:
         raise translate(error, Reason.INTERNAL, "cannot open a socket") from error
     sock.setblocking(False)
     return sock
+
+
+def _complaint(told: bytes) -> str:
+    origin, kind = told[_ORIGIN], told[_ORIGIN + 1]
+    return f"{_offender(told)} says " + ("hop limit exceeded" if (origin, kind) in _TIME_EXCEEDED else "unreachable")
 
 
 def _offender(told: bytes) -> str:
