@@ -262,9 +262,11 @@ async def test_a_wrong_command_line_says_what_is_wrong_with_status_2(line: str, 
 )
 async def test_run_that_cannot_start_says_why_with_status_1(tmp_path: Path, line: str, complaint: str) -> None:
     given = shlex.split(line)
-    data = [] if "--data.dir" in given else ["--data.dir", tmp_path]
-    address = [] if "--web.listen-address" in given else ["--web.listen-address", "127.0.0.1:0"]
-    refused = await command("run", *given, *data, *address)
+    if "--data.dir" not in given:
+        given += ["--data.dir", str(tmp_path)]
+    if "--web.listen-address" not in given:
+        given += ["--web.listen-address", "127.0.0.1:0"]
+    refused = await command("run", *given)
     assert (refused.status, refused.output) == (1, "")
     assert complaint in refused.errors
     assert "Errno" not in refused.errors

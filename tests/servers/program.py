@@ -7,11 +7,13 @@ async with Exporter(folder, SHIPPED, box_yaml) as exporter:
 from __future__ import annotations
 
 import asyncio
+import re
 import resource
 import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,8 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.servers.box import SHIPPED
 
 COMMAND = Path(sys.executable).with_name("outage-exporter")
 ENDS_WITHIN = 5.0
@@ -47,6 +51,21 @@ async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], object], w
             return answer
         assert time.monotonic() < ends, f"not within {within:g} s; the last answer was {answer}"
         await asyncio.sleep(_ASK_EVERY)
+
+
+def hastened(folder: Path, interval: float) -> Path:
+    """A copy of the shipped configuration that runs every `interval` seconds; nothing else but the timeout changes.
+
+    A timeout must be shorter than its interval.
+    """
+    quick = f"interval: {interval * 1000:.0f}ms"
+    text, changes = re.subn(r"\binterval: \d+[sm]\b", quick, SHIPPED.read_text(encoding="utf-8"))
+    text, also = re.subn(r"\btimeout: \d+s\b", f"timeout: {interval * 800:.0f}ms", text)
+    assert changes > 1
+    assert also == 1
+    file = folder / "tiktok.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +159,7 @@ class Exporter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._session.close()
-        if self.process.returncode is None:
+        with suppress(ProcessLookupError):
             self.process.terminate()
         try:
             await asyncio.wait_for(self.process.wait(), ENDS_WITHIN)

@@ -194,10 +194,9 @@ async def test_a_full_descriptor_table_is_internal_and_not_an_outage_and_passes(
             await exporter.until_answer("shop", "up")
             (worker,) = exporter.workers()
             exporter.allow_descriptors(worker, 3)
-            internal = {"reason": "internal"}
-            await exporter.until_value("probe_failures_total", lambda count: count > 60, **internal)
+            await exporter.until_value("probe_failures_total", lambda count: count > 60, reason="internal")
             page = await exporter.metrics()
-            assert page.total("probe_failures_total") == page.total("probe_failures_total", **internal)
+            assert page.total("probe_failures_total") == page.total("probe_failures_total", reason="internal")
             assert page.total("outage_region_seeing", region="here") == 0
             assert (await exporter.verdict("shop"))["answer"] == "unknown"
             exporter.allow_descriptors(worker, None)
