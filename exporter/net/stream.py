@@ -53,6 +53,7 @@ class Stream:
         self.last_byte_at: float | None = None
         self.kernel_clock = False
         self._sock = sock
+        self._reset = False
         self._tls: ssl.SSLSocket | None = None
         self._clock = clock
         self._readiness = readiness.of_running_loop()
@@ -77,11 +78,14 @@ class Stream:
         if code == errno.EINPROGRESS:
             await self._writable()
             code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
+        # Unlike a refusal, a reset ends a connection that stood: what it means is for the step that uses it to say.
+        self._reset = code == errno.ECONNRESET
+        if code and not self._reset:
             raise translate(OSError(code, os.strerror(code)), Reason.CONNECT, f"no connection to {self.peer}")
 
     async def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
         """Shake hands; ssl.SSLError and OSError pass, so that the caller can read the certificate on refusal."""
+        self._check_reset()
         self._tls = context.wrap_socket(
             self._sock,
             server_hostname=server_name if context.check_hostname or server_name else None,
@@ -158,7 +162,13 @@ class Stream:
         data, control, _, _ = self._sock.recvmsg(limit, CONTROL_SPACE)
         if data:
             self.last_byte_at = arrival(control, self._clock) or self._clock.monotonic()
+        else:
+            self._check_reset()
         return data
+
+    def _check_reset(self) -> None:
+        if self._reset:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
     def _receive_tls(self, limit: int) -> bytes:
         assert self._tls is not None

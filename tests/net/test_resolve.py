@@ -110,12 +110,14 @@ async def test_a_first_nameserver_where_nobody_listens_costs_nothing() -> None:
             assert await resolver.addresses("a.example", "ip4", False) == ["127.0.0.1"]
 
 
-async def test_a_nameserver_that_fails_is_a_failure_to_resolve() -> None:
+async def test_a_nameserver_that_fails_is_a_failure_to_resolve_and_is_not_asked_without_end() -> None:
     async with DNSServer({"a.example": SERVFAIL}) as server:
-        result = await probe(
-            "tcp", "a.example:1", network=NetworkOptions(nameservers=(nameserver(server),)), within=2.0
-        )
+        options = NetworkOptions(nameservers=(nameserver(server),))
+        only = {"preferred_ip_protocol": "ip4", "ip_protocol_fallback": False}
+        result = await probe("tcp", "a.example:1", network=options, **only)
     assert result.reason is Reason.RESOLVE
+    assert result.duration < 1.0
+    assert len(server.queries) <= 3
 
 
 async def test_a_dead_nameserver_ends_by_the_deadline_with_reason_resolve() -> None:
