@@ -7,8 +7,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from aiohttp import web
 from exporter.client import Authorization, BasicAuth, HeaderSources
 from exporter.model import NetworkOptions, Reason
 from exporter.options import Secret, TLSConfig
+from tests.probes.http_connect import connect_proxy
 from tests.probes.http_probing import PHASES, page, phase, run, site
 from tests.servers.certificates import Authority, Leaf
 from tests.servers.dns import DNSServer, addresses
-from tests.servers.torture import Conversation, Torture, answers, never_answers, redirects_to
+from tests.servers.torture import Conversation, Torture, answers, redirects_to
 
 
 @pytest.fixture
@@ -198,115 +199,6 @@ async def test_a_redirect_from_https_leaves_no_certificate_of_the_first_hop(auth
     assert result.ok, result.message
     assert result.samples["probe_http_ssl"] == 0
     assert not [key for key in result.samples if str(key).startswith(("probe_ssl", "('probe_ssl", "('probe_tls"))]
-
-
-class Proxy:
-    """An HTTP proxy for CONNECT, asked at `url`; `heads` are what it was asked."""
-
-    def __init__(self) -> None:
-        self.heads: list[bytes] = []
-        self.url = ""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.heads.append(head)
-        host, _, port = head.split()[1].decode().rpartition(":")
-        try:
-            there_reader, there = await asyncio.open_connection(host, int(port))
-        except OSError:
-            writer.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
-            writer.close()
-            return
-        writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
-        async with asyncio.TaskGroup() as group:
-            group.create_task(pump(reader, there))
-            group.create_task(pump(there_reader, writer))
-
-
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.close()
-
-
-@asynccontextmanager
-async def connect_proxy() -> AsyncIterator[Proxy]:
-    proxy = Proxy()
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    async with server:
-        proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield proxy
-
-
-async def test_https_goes_through_a_proxy_by_connect_with_its_headers(authority: Authority) -> None:
-    context = authority.leaf("localhost").server_context()
-    async with Torture(answers(), tls=context) as server, connect_proxy() as proxy:
-        result = await run(
-            f"https://localhost:{server.port}/",
-            trusting(authority),
-            proxy_url=Secret(proxy.url.replace("//", "//me:pass@")),
-            proxy_connect_header={"X-Tenant": (Secret("a"),)},
-            skip_resolve_phase_with_proxy=True,
-        )
-    assert result.ok, result.message
-    assert proxy.heads[0].startswith(b"CONNECT localhost:")
-    assert b"Proxy-Authorization: Basic bWU6cGFzcw==" in proxy.heads[0]
-    assert b"X-Tenant: a" in proxy.heads[0]
-    assert b"Proxy-Authorization" not in server.heads[0]
-    assert phase(result, "resolve") == 0
-
-
-async def test_a_proxy_of_the_options_is_given_an_address_as_blackbox_exporter_does(authority: Authority) -> None:
-    context = authority.leaf("secure.example").server_context()
-    async with (
-        DNSServer({"secure.example": addresses("127.0.0.1")}) as dns,
-        Torture(answers(), tls=context) as server,
-        connect_proxy() as proxy,
-    ):
-        url = f"https://secure.example:{server.port}/"
-        result = await run(url, trusting(authority, dns), proxy_url=Secret(proxy.url))
-    assert result.ok, result.message
-    assert proxy.heads[0].startswith(b"CONNECT 127.0.0.1:")
-    assert result.samples["probe_ip_protocol"] == 4
-
-
-async def test_a_proxy_is_passed_by_where_no_proxy_says_so() -> None:
-    async with Torture(answers()) as server:
-        result = await run(server.url, proxy_url=Secret("http://127.0.0.1:1"), no_proxy="a.example")
-    assert result.ok, result.message
-
-
-async def test_a_proxy_that_cannot_be_reached_is_the_vantages_fault() -> None:
-    result = await run("http://www.example.com/", through="http://127.0.0.1:1")
-    assert result.reason is Reason.VANTAGE
-
-
-async def test_plain_http_asks_a_proxy_for_the_whole_url() -> None:
-    async with Torture(answers(b"from afar")) as proxy:
-        through = proxy.url.rstrip("/").replace("//", "//me:pass@")
-        result = await run("http://www.example.com/a?b", through=through, fail_if_body_not_matches_regexp=("afar",))
-    assert result.ok, result.message
-    lines = proxy.heads[0].decode().splitlines()
-    assert lines[:2] == ["GET http://www.example.com/a?b HTTP/1.1", "Host: www.example.com"]
-    assert "Proxy-Authorization: Basic bWU6cGFzcw==" in lines
-
-
-async def test_a_proxy_that_asks_for_credentials_is_the_vantages_fault() -> None:
-    async with Torture(answers(status="407 Proxy Authentication Required")) as proxy:
-        result = await run("http://www.example.com/", through=proxy.url)
-    assert result.reason is Reason.VANTAGE
-    assert proxy.requests == 1
-
-
-async def test_a_proxy_that_is_silent_is_the_vantages_fault(authority: Authority) -> None:
-    async with Torture(never_answers) as proxy:
-        result = await run("https://www.example.com/", through=proxy.url, timeout=0.2)
-    assert result.reason is Reason.VANTAGE
 
 
 def answer_in_a_thread(listening: socket.socket, context: ssl.SSLContext | None, delay: float) -> None:
