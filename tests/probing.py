@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import shutil
@@ -72,6 +73,7 @@ def open_descriptors() -> set[str]:
 @contextmanager
 def full_descriptor_table() -> Iterator[None]:
     """Not one more file or socket can be opened inside."""
+    gc.collect()  # what is closed later would make room
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 10, hard))
     spent = []
