@@ -27,6 +27,7 @@ from tests.probes.http_probing import site
 from tests.servers.torture import (
     Torture,
     answers,
+    closes_without_answering,
     invalid_chunked,
     not_http,
     resets_mid_body,
@@ -101,11 +102,12 @@ PAGES: dict[str, dict[str, Any]] = {
     "deflate": {"body": raw_deflate(b"hello")},
 }
 BROKEN = (
+    closes_without_answering,
     short_body,
     resets_mid_body,
     invalid_chunked,
     not_http,
-    answers(b"hello", headers=b"Transfer-Encoding: chunked\r\n"),
+    answers(b"hello\r\n", headers=b"Transfer-Encoding: chunked\r\n"),
 )
 
 
