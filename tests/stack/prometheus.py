@@ -30,7 +30,10 @@ class Prometheus:
         self._log = folder / "prometheus.log"
         self._file = folder / "prometheus.yml"
         self._data = folder / "prometheus"
-        job = {"job_name": "outage-exporter", "honor_labels": True, "static_configs": [{"targets": [target]}]}
+        # As a ServiceMonitor of Kubernetes labels its targets: without honor_labels, ours would be renamed.
+        labels = {"service": "monitoring", "endpoint": "web", "region": "scraper"}
+        targets = {"targets": [target], "labels": labels}
+        job = {"job_name": "outage-exporter", "honor_labels": True, "static_configs": [targets]}
         content = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
         self._file.write_text(yaml.safe_dump(content), encoding="utf-8")
 

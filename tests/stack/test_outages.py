@@ -148,7 +148,9 @@ async def test_prometheus_took_every_sample_of_every_scrape(healthy: Stack) -> N
 
 
 async def test_no_label_was_renamed_because_labels_are_honoured(healthy: Stack) -> None:
-    assert await healthy.prometheus.query('{__name__=~".+",exported_endpoint!=""}') == []
+    renamed = '{exported_service!=""} or {exported_endpoint!=""} or {exported_region!=""}'
+    assert await healthy.prometheus.query(renamed) == []
+    assert await healthy.prometheus.query('up{service="monitoring",endpoint="web",region="scraper"} == 1')
 
 
 async def test_promtool_finds_nothing_wrong_with_the_page(healthy: Stack) -> None:
