@@ -113,6 +113,8 @@ class Attempt:
     async def resolve(self, host: str, preferred: IPProtocol = "ip6", fallback: bool = True) -> list[str]:
         """The addresses of `host`, the preferred family first; ProbeError `resolve`."""
         self.enter("resolve", f"resolving {host}", Reason.RESOLVE)
+        self.samples.setdefault("probe_ip_protocol", 0.0)  # as blackbox_exporter when there is no address
+        self.samples.setdefault("probe_ip_addr_hash", 0.0)
         before = self.clock.monotonic()
         try:
             addresses = await self._network.resolver.addresses(host, preferred, fallback)

@@ -153,7 +153,7 @@ class _Dialogue:
     async def _expect(self, pattern: str) -> Any:
         self._net.enter("dialogue", f"waiting for a line that matches {pattern!r}", Reason.BODY)
         while (line := await self._line()) is not None:
-            match = compiled(pattern).search(line)
+            match = searched(pattern, line)
             if match is not None:
                 return match
             self._net.facts["last_line"] = line[:200].decode("utf-8", "replace")
@@ -190,6 +190,15 @@ class _Dialogue:
             told = {label.name: expanded(label.value.encode(), match).decode("utf-8", "replace") for label in labels}
             names = families(self._options)[-1].labels
             self._net.samples["probe_expect_info", *(told.get(name, "") for name in names)] = 1.0
+
+
+def searched(pattern: str, line: bytes) -> Any:
+    """The match of `pattern` in `line`, or None."""
+    match = compiled(pattern).search(line)
+    if match is None and not line.isascii():
+        # Go lets a dot match a byte that is no UTF-8, RE2 does not.
+        match = compiled(pattern).search(line.decode("utf-8", "replace").encode())
+    return match
 
 
 def expanded(template: bytes, match: Any) -> bytes:
