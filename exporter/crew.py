@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import resource
+import signal
 import socket
 import sys
 import time
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 SILENT_AFTER = 30.0
 """Seconds: thirty heartbeats."""
+
+ENDING = 1.0
+"""Seconds that a worker gets to end when its socket is closed."""
 
 RESTART_AFTER = 0.5
 """Seconds, so that a worker that cannot start does not eat the machine."""
@@ -135,8 +139,12 @@ class Crew:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        # Shielded: a worker is reaped even while the whole program is being stopped.
-        await asyncio.shield(process.wait())
+    # Shielded: a worker is reaped even while the whole program is being stopped.
+    ended = asyncio.ensure_future(process.wait())
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(ended), ENDING)
+        return
+    # Not process.kill(): that looks for the exit status itself, and asyncio then never learns it.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)
+    await asyncio.shield(ended)
