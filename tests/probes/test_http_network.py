@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -98,6 +99,13 @@ async def test_a_redirect_is_guarded_before_it_is_contacted() -> None:
         assert forbidden.connections == 0
     assert result.reason is Reason.INTERNAL
     assert "127.0.0.2" in result.message
+
+
+async def test_the_address_in_the_samples_is_that_of_the_first_hop() -> None:
+    async with Torture(answers(), address="127.0.0.2") as other, Torture(redirects_to(other.url)) as server:
+        redirected, direct = await run(server.url), await run(server.url, follow_redirects=False)
+    assert [hop["address"] for hop in redirected.facts["hops"]] == ["127.0.0.1", "127.0.0.2"]
+    assert redirected.samples["probe_ip_addr_hash"] == direct.samples["probe_ip_addr_hash"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Cookie": "a=b"}])
@@ -263,6 +271,14 @@ async def test_a_cookie_for_another_domain_is_refused() -> None:
     async with site(handler) as url:
         await run(url)
     assert seen == ["", "c=3"]
+
+
+async def test_a_probe_works_where_there_is_no_epoll(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    async with Torture(answers(), tls=authority.leaf("127.0.0.1").server_context()) as server:
+        result = await run(server.url, trusting(authority))
+    assert result.ok, result.message
+    assert result.samples["probe_clock_info", "user"] == 1
 
 
 async def test_a_server_that_speaks_no_tls_is_a_tls_failure() -> None:
