@@ -46,9 +46,7 @@ from exporter.request import RequestConfig, changes, identity, make_request
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 
 FAMILIES = (
-    Family(
-        "probe_http_duration_seconds", "How long each phase of the latest scheduled run took, all hops.", ("phase",)
-    ),
+    Family("probe_http_duration_seconds", "Each phase of the latest scheduled run, all hops, seconds.", ("phase",)),
     Family("probe_http_status_code", "The last status of the latest scheduled run, 0 when there was none."),
     Family("probe_http_content_length", "Content-Length of the latest scheduled run's answer, -1 when unsaid."),
     Family("probe_http_uncompressed_body_length", "Bytes of the latest scheduled run's body, decompressed."),
