@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.command(options))
     except ConfigError as error:
         print(error, file=sys.stderr)
+    except BrokenPipeError:
+        # Whoever read our output has had enough; the interpreter must not complain about it at its end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         print(f"outage-exporter: {error}", file=sys.stderr)
     except KeyboardInterrupt:

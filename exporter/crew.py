@@ -67,8 +67,10 @@ class Crew:
         """Probes under way in all workers, as of their last word."""
         return sum(self._in_flight)
 
-    def start(self) -> None:
+    def start(self) -> list[asyncio.Task[None]]:
+        """Start the workers; the tasks that keep them end only by a fault, or when they are stopped."""
         self._keepers = [asyncio.create_task(self._keep(index)) for index in range(self.count)]
+        return self._keepers
 
     def assign(self, network: NetworkOptions, pairs: Iterable[Pair]) -> None:
         """Share out the pairs anew."""

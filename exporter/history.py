@@ -59,7 +59,13 @@ class History:
             raise OSError(f"cannot use {self._file}: {error}") from error
 
     def note(self, verdict: Verdict, now: float) -> None:
-        """Open, worsen or end the service's incident as the verdict says."""
+        """Open, worsen or end the service's incident as the verdict says; OSError when it cannot be kept."""
+        try:
+            self._note(verdict, now)
+        except sqlite3.Error as error:
+            raise OSError(f"cannot write {self._file}: {error}") from error
+
+    def _note(self, verdict: Verdict, now: float) -> None:
         open_one = self.open_incident(verdict.service)
         if verdict.answer is Answer.UNKNOWN:
             return

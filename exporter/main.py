@@ -55,6 +55,7 @@ class Program:
         self._own = Own()
         self._crew = Crew(settings.workers or default_count(), self._take, settings.log_options)
         self._reloading = asyncio.Lock()
+        self._forgetful = False
 
     def apply(self, loaded: Config) -> None:
         """Make `loaded` what runs: drop what went, keep what did not change."""
@@ -95,12 +96,18 @@ class Program:
             ready=self._ready,
         )
         server = await web.serve(web.application(site), self._settings.addresses, self._settings.web_config)
-        self._crew.start()
+        keepers = self._crew.start()
         judging = asyncio.create_task(self._judge_forever())
         log.info("serving", extra={"addresses": ",".join(self._settings.addresses), "workers": self._crew.count})
+        stopping = asyncio.create_task(stop.wait())
         try:
-            await stop.wait()
+            # A part that breaks ends the whole, and whoever supervises it starts it anew: a frozen verdict is a lie.
+            await asyncio.wait((stopping, judging, *keepers), return_when=asyncio.FIRST_COMPLETED)
+            for part in (judging, *keepers):
+                if part.done():
+                    part.result()
         finally:
+            stopping.cancel()
             judging.cancel()
             await self._crew.stop()
             await server.close()
@@ -134,9 +141,19 @@ class Program:
             await asyncio.sleep(JUDGE_EVERY)
             for change in self._store.judge():
                 _log_change(change)
+            self._remember()
+            self._own.workers(self._crew.count, self._crew.restarts, self._crew.in_flight)
+
+    def _remember(self) -> None:
+        try:
             for verdict in self._store.verdicts.values():
                 self._history.note(verdict, time.time())
-            self._own.workers(self._crew.count, self._crew.restarts, self._crew.in_flight)
+        except OSError as error:
+            if not self._forgetful:
+                log.error("incidents are not kept", extra={"reason": str(error)})
+            self._forgetful = True
+        else:
+            self._forgetful = False
 
 
 def _of_shard(loaded: Config, shard: tuple[int, int]) -> Config:
@@ -173,7 +190,13 @@ async def run(settings: Settings) -> int:
     program.apply(loaded)
     if sys.stderr.isatty():
         _greet(settings.addresses[0])
-    await program.serve(stop)
+    try:
+        await program.serve(stop)
+    except OSError:
+        raise
+    except Exception as error:
+        log.critical("ended by a fault of this program", exc_info=error)
+        return 1
     return 0
 
 

@@ -57,3 +57,10 @@ def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "history.sqlite").write_bytes(b"this is no database, it is a text that is long enough" * 100)
     with pytest.raises(OSError, match=r"history\.sqlite"):
         History(tmp_path)
+
+
+def test_a_disk_that_takes_no_more_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.close()
+    with pytest.raises(OSError, match=r"history\.sqlite"):
+        history.note(verdict(Answer.DOWN), 1.0)

@@ -19,6 +19,7 @@ from exporter.model import Endpoint, Family, Reason, Result
 from exporter.net import Attempt, Stream
 from exporter.options import IPProtocol, Pattern, TLSConfig, compiled
 
+_TAKEN = ("service", "feature", "endpoint", "region")
 LINE_LIMIT = 65536
 """Bytes without a line's end after which the peer is not listened to any more."""
 
@@ -42,6 +43,10 @@ class Label:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", self.name):
             raise ValueError(f"{self.name!r} is not a label's name")
+        if self.name in _TAKEN or self.name.startswith("__"):
+            raise ValueError(
+                f"{self.name!r} is taken; {', '.join(_TAKEN)} and names with __ in front mean something else"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
