@@ -192,7 +192,7 @@ async def run(settings: Settings) -> int:
         _greet(settings.addresses[0])
     try:
         await program.serve(stop)
-    except OSError:
+    except (ConfigError, OSError):
         raise
     except Exception as error:
         log.critical("ended by a fault of this program", exc_info=error)
