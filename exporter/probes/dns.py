@@ -37,7 +37,7 @@ FAMILIES = (
     Family("probe_dns_authority_rrs", "Records in the authority section."),
     Family("probe_dns_additional_rrs", "Records in the additional section."),
     Family("probe_dns_query_succeeded", "Whether the server answered at all."),
-    Family("probe_dns_serial", "The serial of the zone, for SOA questions."),
+    Family("probe_dns_serial", "The serial of the zone, for SOA questions; 0 when the answer has none."),
     *network.FAMILIES,
     *(family for family in network.TLS_FAMILIES if family.name != "probe_tls_cipher_info"),
 )
@@ -198,8 +198,7 @@ def _note(net: Attempt, options: Options, answer: dns.message.Message) -> None:
     net.facts["rcode"] = dns.rcode.to_text(answer.rcode())
     if options.query_type.upper() == "SOA":
         serials = [rdata.serial for rrset in answer.answer for rdata in rrset if rrset.rdtype == dns.rdatatype.SOA]
-        if serials:
-            net.samples["probe_dns_serial"] = float(serials[0])
+        net.samples["probe_dns_serial"] = float(serials[-1]) if serials else 0.0
 
 
 def _judge(options: Options, answer: dns.message.Message) -> None:

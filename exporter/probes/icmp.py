@@ -59,7 +59,7 @@ class Options:
 
 def check_target(target: str) -> None:
     """ValueError unless `target` is a host name or an address, without a port."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.%]+", target):
+    if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+(%[A-Za-z0-9._-]+)?", target):
         raise ValueError(f"{target!r} is not a host name or an address")
 
 
