@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 from bench import programs
 from bench.delayed import DELAY, Delayed, delayed
@@ -30,31 +31,36 @@ def measure() -> Iterator[Row]:
     for rate, window in WINDOWS.items():
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             with delayed() as server:
-                ours = _ours(Path(name), server, rate, window)
+                ours, scrapes = _ours(Path(name), server, rate, window)
                 floor = server.take_lateness()
             with delayed() as server:
                 theirs = _theirs(Path(name), server, rate, window)
                 their_floor = server.take_lateness()
         yield _row(rate, ours, theirs)
+        yield Row(f"scrapes of {PAIRS} targets meanwhile, {rate}/s", f"{len(scrapes)}, median {median(scrapes):.2f} s")
         yield Row(f"the server's own lateness meanwhile, {rate}/s", _text(floor), _text(their_floor))
 
 
-def _ours(folder: Path, server: Delayed, rate: int, window: float) -> list[float]:
+def _ours(folder: Path, server: Delayed, rate: int, window: float) -> tuple[list[float], list[float]]:
+    """The errors, and what each scrape took; seconds."""
     interval = PAIRS / rate
     file = programs.write_config(folder, server.url, PAIRS, interval)
-    with programs.exporter(folder, file) as (_, url), Scraper(url, 1.0):
+    with programs.exporter(folder, file) as (_, url), Scraper(url, 1.0) as scraper:
         # First runs come early and second ones may come late: steady after an interval and a half.
         time.sleep(1.5 * interval)
         server.take_lateness()
+        scraper.took.clear()
         began = time.time()
         time.sleep(window)
+        took = scraper.took[:]
         page = scrape(url)
     runs = dict(page.values("probe_last_run_timestamp_seconds"))
     measured = {
         labels.replace(b',phase="processing"', b""): value
         for labels, value in page.values("probe_http_duration_seconds", "processing")
     }
-    return [measured[labels] - DELAY for labels, at in runs.items() if at >= began and labels in measured]
+    errors = [measured[labels] - DELAY for labels, at in runs.items() if at >= began and labels in measured]
+    return errors, took
 
 
 def _theirs(folder: Path, server: Delayed, rate: int, window: float) -> list[float]:
