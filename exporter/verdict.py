@@ -171,7 +171,10 @@ def service_answer(core: Sequence[Answer], every: Sequence[Answer]) -> Answer:
         return Answer.DOWN
     if Answer.DOWN in every or Answer.PARTIAL in every:
         return Answer.PARTIAL
-    return Answer.DEGRADED if Answer.DEGRADED in every else Answer.UP
+    if Answer.DEGRADED in every:
+        return Answer.DEGRADED
+    # Missing data is not health: the service is up when all its core features are known to be.
+    return Answer.UP if len(known) == len(core) else Answer.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,7 @@ def judge(service: Service, tracks: Mapping[PairKey, Track], sights: Mapping[str
         }
         seen[feature.name] = regions
     features = {name: feature_answer(item.state for item in regions.values()) for name, regions in seen.items()}
-    core = [features[feature.name] for feature in service.features if feature.core]
+    core = [features[f.name] for f in service.features if f.core and not _walled(seen[f.name].values())]
     return Verdict(
         service=service.name,
         title=service.title,
@@ -229,6 +232,12 @@ def judge(service: Service, tracks: Mapping[PairKey, Track], sights: Mapping[str
         states={(name, region): item.state for name, regions in seen.items() for region, item in regions.items()},
         sentences=_sentences(service, seen, features, sights),
     )
+
+
+def _walled(regions: Iterable[_Seen]) -> bool:
+    """Whether all that is known of a feature is that it turns our probes away: then the others decide."""
+    states = {item.state for item in regions}
+    return State.BLOCKED in states and states <= {State.BLOCKED, State.UNKNOWN}
 
 
 def _see(endpoints: Sequence[Endpoint], region: str, tracks: Mapping[PairKey, Track], sees: Sight, now: float) -> _Seen:

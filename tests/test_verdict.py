@@ -146,6 +146,8 @@ def test_across_regions_half_or_more_down_is_down_and_fewer_is_partial(states: s
         ("degraded", "up", Answer.DEGRADED),
         ("up", "degraded", Answer.DEGRADED),
         ("up up", "unknown", Answer.UP),
+        ("up unknown", "", Answer.UNKNOWN),
+        ("degraded unknown", "", Answer.DEGRADED),
         ("unknown", "up", Answer.UNKNOWN),
         ("", "", Answer.UNKNOWN),
     ],
