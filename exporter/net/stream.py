@@ -142,7 +142,7 @@ class Stream:
         return head
 
     def kernel_facts(self) -> KernelFacts | None:
-        """Round trip and retransmits by the kernel's count; None where it does not say, or of a socket that TLS lost."""
+        """Round trip and retransmits by the kernel's count; None where it does not say, or TLS lost the socket."""
         if not self.kernel_clock or self._sock.fileno() < 0:
             return None
         info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
