@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.servers.faults import CONTROLS
+from tests.servers.program import until
 from tests.stack.conftest import CONNECT, REGIONS, SOCKS, Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
