@@ -8,7 +8,7 @@ import resource
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -49,12 +49,15 @@ def needs(program: str) -> str:
     return path
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port on 127.0.0.1 where nobody listens."""
-    with socket.socket(socket.AF_INET, kind) as probing:
-        probing.bind(("127.0.0.1", 0))
-        port: int = probing.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port on 127.0.0.1 where nobody listens, neither by TCP nor by UDP."""
+    while True:
+        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
+            stream.bind(("127.0.0.1", 0))
+            port: int = stream.getsockname()[1]
+            with suppress(OSError):
+                datagram.bind(("127.0.0.1", port))
+                return port
 
 
 def open_descriptors() -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from typing import Any
 
@@ -71,7 +70,7 @@ async def test_an_address_asks_nobody(literal: str) -> None:
 
 
 async def test_names_of_the_hosts_file_resolve_without_a_nameserver() -> None:
-    resolver = Resolver([f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}"])
+    resolver = Resolver([f"127.0.0.1:{free_port()}"])
     assert "127.0.0.1" in await resolver.addresses("localhost", "ip4", True)
 
 
@@ -105,7 +104,7 @@ async def test_a_silent_first_nameserver_costs_about_a_second() -> None:
 
 async def test_a_first_nameserver_where_nobody_listens_costs_nothing() -> None:
     async with DNSServer({"a.example": addresses("127.0.0.1")}) as alive:
-        resolver = Resolver([f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}", nameserver(alive)])
+        resolver = Resolver([f"127.0.0.1:{free_port()}", nameserver(alive)])
         async with asyncio.timeout(0.5):
             assert await resolver.addresses("a.example", "ip4", False) == ["127.0.0.1"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import dns.message
+import dns.rrset
 import pytest
 
 from exporter.model import NetworkOptions, Reason, Result
@@ -79,12 +79,14 @@ async def datagrams(answer: Callable[[bytes], list[bytes]]) -> AsyncIterator[int
 
 
 def right(query: bytes) -> bytes:
-    return dns.message.make_response(dns.message.from_wire(query)).to_wire()
+    reply = dns.message.make_response(dns.message.from_wire(query))
+    reply.answer.append(dns.rrset.from_text(reply.question[0].name, 60, "IN", "A", "127.0.0.1"))
+    return reply.to_wire()
 
 
 @asynccontextmanager
 async def dnsmasq(folder: Path) -> AsyncIterator[int]:
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port()
     file = folder / "dnsmasq.conf"
     file.write_text(DNSMASQ.format(port=port))
     process = await asyncio.create_subprocess_exec(
@@ -156,6 +158,7 @@ async def test_what_answers_another_question_is_passed_over() -> None:
     async with datagrams(spoofed) as port:
         result = await ask(port, "a.example", query_type="A")
     assert result.ok, result.message
+    assert result.facts["answer"] == ["a.example.\t60\tIN\tA\t127.0.0.1"]
 
 
 async def test_only_wrong_answers_are_protocol_at_the_deadline() -> None:
@@ -183,7 +186,7 @@ async def test_silence_is_timeout() -> None:
 
 
 async def test_a_port_where_nobody_listens_is_connect() -> None:
-    assert (await ask(free_port(socket.SOCK_DGRAM), "a.example")).reason is Reason.CONNECT
+    assert (await ask(free_port(), "a.example")).reason is Reason.CONNECT
     assert (await ask(free_port(), "a.example", transport_protocol="tcp")).reason is Reason.CONNECT
 
 

@@ -20,7 +20,6 @@ from tests.servers.torture import (
     Behaviour,
     Conversation,
     Torture,
-    closes_at_once,
     echo,
     never_answers,
     resets_at_once,
@@ -38,6 +37,12 @@ def says(*pieces: bytes, stays: bool = False) -> Behaviour:
             await client.reader.read()
 
     return behaviour
+
+
+async def says_no_more(client: Conversation) -> None:
+    """Finishes at once, but listens on, so that nothing that is sent to it makes it reset."""
+    client.writer.write_eof()
+    await client.reader.read()
 
 
 async def talk(behaviour: Behaviour, *steps: Step, within: float = 5.0, **options: Any) -> Any:
@@ -271,7 +276,7 @@ def fields(options: tcp.Options) -> dict[str, Any]:
 
 async def test_the_same_module_gives_what_blackbox_exporter_gives(tmp_path: Path) -> None:
     modules = {name: {"prober": "tcp", "timeout": "1s", "tcp": module} for name, module in MODULES.items()}
-    async with blackbox(tmp_path, modules) as theirs, Torture(echo) as server, Torture(closes_at_once) as closing:
+    async with blackbox(tmp_path, modules) as theirs, Torture(echo) as server, Torture(says_no_more) as closing:
         dead = free_port()
         for name, module in MODULES.items():
             for port in (server.port, closing.port, dead):
