@@ -16,7 +16,6 @@ from typing import Any
 
 import psutil
 
-from bench.pages import scrape
 from tests.servers.certificates import Authority
 
 BLACKBOX = "prometheus-blackbox-exporter"
@@ -162,13 +161,3 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def await_scheduled(url: str, attempts: float, seconds: float) -> None:
-    """Return when the exporter has made `attempts` probes in all; RuntimeError when it takes longer than `seconds`."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if scrape(url).sum("probe_attempts_total") >= attempts:
-            return
-        time.sleep(0.5)
-    raise RuntimeError(f"fewer than {attempts:g} probes in {seconds:g} s")

@@ -69,6 +69,8 @@ class History:
         open_one = self.open_incident(verdict.service)
         if verdict.answer is Answer.UNKNOWN:
             return
+        if verdict.answer is Answer.UP and open_one is None:
+            return
         if verdict.answer is Answer.UP:
             self._database.execute(
                 "UPDATE incidents SET ended = ? WHERE service = ? AND ended IS NULL", (now, verdict.service)

@@ -65,6 +65,7 @@ class Program:
             self._page.remove(key)
         for record in self._store.records.values():
             self._page.add(record, histograms=mine.histograms)
+        self._judge()
         # What a configuration brings stays: the collector need not walk it again and again.
         gc.unfreeze()
         gc.collect()
@@ -139,10 +140,13 @@ class Program:
     async def _judge_forever(self) -> None:
         while True:
             await asyncio.sleep(JUDGE_EVERY)
-            for change in self._store.judge():
-                _log_change(change)
-            self._remember()
+            self._judge()
             self._own.workers(self._crew.count, self._crew.restarts, self._crew.in_flight)
+
+    def _judge(self) -> None:
+        for change in self._store.judge():
+            _log_change(change)
+        self._remember()
 
     def _remember(self) -> None:
         try:

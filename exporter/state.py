@@ -76,7 +76,7 @@ class Store:
         return self._config
 
     def apply(self, config: Config) -> list[PairKey]:
-        """Take a new configuration; the keys of the pairs that are gone or begin anew."""
+        """Take a new configuration, to be judged next; the keys of the pairs that are gone or begin anew."""
         kept = {pair.key: self.records[pair.key] for pair in config.pairs if self._unchanged(pair)}
         gone = [key for key in self.records if key not in kept]
         self.records = {pair.key: kept.get(pair.key) or Record(pair) for pair in config.pairs}
@@ -88,7 +88,6 @@ class Store:
         names = {service.name for service in config.services}
         self.verdicts = {name: verdict for name, verdict in self.verdicts.items() if name in names}
         self.since = {name: since for name, since in self.since.items() if name in names}
-        self.judge()
         return gone
 
     def record(self, key: PairKey, result: Result) -> Record | None:

@@ -140,13 +140,13 @@ def feature_state(conditions: Sequence[Condition], seeing: bool) -> State:
         return State.UNKNOWN
     if not voting:
         return State.BLOCKED if Condition.BLOCKED in conditions else State.UNKNOWN
-    pending = conditions.count(Condition.PENDING)
+    pending, unknown = conditions.count(Condition.PENDING), conditions.count(Condition.UNKNOWN)
     if 2 * voting.count(Condition.DOWN) > len(voting) + pending:
         return State.DOWN
     if Condition.DOWN in voting or Condition.SLOW in voting:
         return State.DEGRADED
-    # Missing data is not health: every endpoint answers before the feature is called up.
-    return State.UNKNOWN if pending else State.UP
+    # Missing data is not health: every endpoint answers before the feature is called up, and most can be judged.
+    return State.UNKNOWN if pending or unknown >= len(voting) else State.UP
 
 
 def feature_answer(states: Iterable[State]) -> Answer:
@@ -230,7 +230,7 @@ def judge(service: Service, tracks: Mapping[PairKey, Track], sights: Mapping[str
         answer=service_answer(core, list(features.values())),
         features=features,
         states={(name, region): item.state for name, regions in seen.items() for region, item in regions.items()},
-        sentences=_sentences(service, seen, features, sights),
+        sentences=_sentences(seen, features, sights),
     )
 
 
@@ -243,10 +243,20 @@ def _walled(regions: Iterable[_Seen]) -> bool:
 def _see(endpoints: Sequence[Endpoint], region: str, tracks: Mapping[PairKey, Track], sees: Sight, now: float) -> _Seen:
     mine = [(e, tracks[key]) for e in endpoints if (key := (e.service, e.name, region)) in tracks]
     conditions = [_proven(track, endpoint.interval, sees, now) for endpoint, track in mine]
-    complaints = [track for _, track in mine if track.message]
-    newest = max(complaints, key=lambda track: track.last_at, default=None)
+    state = feature_state(conditions, sees.seeing)
+    guilty = [pair for pair, condition in zip(mine, conditions, strict=True) if condition in _GUILTY.get(state, ())]
     walls = tuple(endpoint.name for endpoint, track in mine if track.excuse is Reason.BLOCKED)
-    return _Seen(feature_state(conditions, sees.seeing), newest.message if newest else "", walls)
+    return _Seen(state, _complaint(guilty), walls)
+
+
+def _complaint(guilty: Sequence[tuple[Endpoint, Track]]) -> str:
+    """What the newest of those says that make the state what it is; a slow endpoint fails at nothing and is named."""
+    endpoint, track = max(guilty, key=lambda pair: pair[1].last_at, default=(None, None))
+    if endpoint is None or track is None:
+        return ""
+    if track.message or endpoint.degraded_above is None:
+        return track.message
+    return f"{endpoint.name} takes more than {endpoint.degraded_above:g} s"
 
 
 def _proven(track: Track, interval: float, sees: Sight, now: float) -> Condition:
@@ -258,7 +268,6 @@ def _proven(track: Track, interval: float, sees: Sight, now: float) -> Condition
 
 
 def _sentences(
-    service: Service,
     seen: Mapping[str, Mapping[str, _Seen]],
     features: Mapping[str, Answer],
     sights: Mapping[str, Sight],
@@ -270,10 +279,8 @@ def _sentences(
         return (*_blind_sentences(sights), "No region of ours sees the internet: the problem is on your end.")
     open_eyed = {name: {r: item for r, item in regions.items() if r in seeing} for name, regions in seen.items()}
     said = [line for state in _STATE_WORDS for line in _state_sentences(state, open_eyed)]
-    fine = [name for name, answer in features.items() if answer is Answer.UP]
-    if fine:
-        said.append(f"{_listed(fine)} {'is' if len(fine) == 1 else 'are'} fine in {_regions(len(seeing))}.")
-    return (*said, *_wall_sentences(open_eyed), *_blind_sentences(sights))
+    up = [name for name, answer in features.items() if answer is Answer.UP]
+    return (*said, *_fine_sentences(up, open_eyed), *_wall_sentences(open_eyed), *_blind_sentences(sights))
 
 
 def _state_sentences(state: State, seen: Mapping[str, Mapping[str, _Seen]]) -> Iterable[str]:
@@ -287,6 +294,14 @@ def _state_sentences(state: State, seen: Mapping[str, Mapping[str, _Seen]]) -> I
             yield f"{name} {_STATE_WORDS[state]} in {counted}" + (f": {complaint}." if complaint else ".")
 
 
+def _fine_sentences(up: Sequence[str], seen: Mapping[str, Mapping[str, _Seen]]) -> Iterable[str]:
+    """Of features that are up: in how many regions they were seen to be, and in no more."""
+    counts = {name: sum(item.state is State.UP for item in seen[name].values()) for name in up}
+    for count in sorted(set(counts.values()), reverse=True):
+        names = [name for name in up if counts[name] == count]
+        yield f"{_listed(names)} {'is' if len(names) == 1 else 'are'} fine in {_regions(count)}."
+
+
 def _wall_sentences(seen: Mapping[str, Mapping[str, _Seen]]) -> Iterable[str]:
     for name, regions in seen.items():
         walls = {wall for item in regions.values() if item.state is not State.BLOCKED for wall in item.walls}
@@ -295,6 +310,12 @@ def _wall_sentences(seen: Mapping[str, Mapping[str, _Seen]]) -> Iterable[str]:
             yield f"{name} is judged without {_listed(sorted(walls))}, which {turn} our probes away."
 
 
+_GUILTY = {
+    State.DOWN: (Condition.DOWN,),
+    State.DEGRADED: (Condition.DOWN, Condition.SLOW),
+    State.BLOCKED: (Condition.BLOCKED,),
+    State.UNKNOWN: (Condition.PENDING, Condition.UNKNOWN),
+}
 _VOTES = (State.UP, State.DEGRADED, State.DOWN)
 _STATE_WORDS = {
     State.DOWN: "is down",

@@ -1,7 +1,7 @@
 """The process that probes: it runs its pairs' schedule and sends every result to the main process.
 
-Started by `crew` as `python -m exporter.worker FD LEVEL`. It ends when the main process closes the socket, so none
-outlives it. A busy worker cannot distort a first byte (the kernel stamps it), but it can start late:
+Started by `crew` as `python -m exporter.worker FD LEVEL FORMAT`. It ends when the main process
+closes the socket, so none outlives it. A busy worker cannot distort a first byte (the kernel stamps it), but it can start late:
 so collector pauses are kept out of the way, and results go out in batches.
 """
 
@@ -83,14 +83,14 @@ class Worker:
         self._timer = self._loop.call_at(next_at, self._tick) if next_at is not None else None
 
     async def _probe(self, run: Run, schedule: Schedule) -> None:
-        before = schedule.next_at()
         result = await attempt.run(run.pair, self._network, run.number)
         schedule.done(run, result, self._loop.time())
         if not self._packed and self._flushing is not None:
             self._flushing.cancel()
             self._flushing = self._loop.call_later(BATCH_EVERY, self._flush)
         self._packed.append(wire.pack(run.pair.key, result, run.lag))
-        if not result.ok and before != schedule.next_at():
+        if not result.ok:
+            # A confirmation may be due before what the timer waits for.
             self._tick()
 
     def _flush(self) -> None:

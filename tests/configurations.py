@@ -65,6 +65,7 @@ class Running:
             self.page.remove(key)
         for record in self.store.records.values():
             self.page.add(record, loaded.histograms)
+        self.store.judge()
 
     def take(self, name: str, result: Result, service: str = "tiktok") -> None:
         record = self.store.record((service, name, "here"), result)

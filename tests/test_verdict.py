@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.model import Answer, Endpoint, Feature, Reason, Result, Service, State
@@ -105,6 +107,9 @@ def test_a_pair_that_stopped_running_is_unknown_after_three_intervals() -> None:
         ([Condition.UNKNOWN, BLOCKED], State.BLOCKED),
         ([PENDING], State.UNKNOWN),
         ([UP, PENDING], State.UNKNOWN),
+        ([UP, Condition.UNKNOWN], State.UNKNOWN),
+        ([UP, UP, Condition.UNKNOWN], State.UP),
+        ([DOWN, Condition.UNKNOWN], State.DOWN),
         ([DOWN, PENDING], State.DEGRADED),
         ([], State.UNKNOWN),
     ],
@@ -238,3 +243,18 @@ def test_a_region_whose_proxy_fails_is_said_not_to_judge_and_why() -> None:
     said = verdict(tracks, de=SEEING, us=SEEING)
     assert said.answer is Answer.UP
     assert said.sentences[0] == "feed cannot be judged in us: failed by vantage."
+    assert said.sentences[1:] == ("upload is fine in 2 regions.", "feed is fine in 1 region.")
+
+
+def test_a_slow_feature_is_said_to_be_and_by_how_much() -> None:
+    slow = Service("tiktok", "TikTok", (Feature("feed", True, (replace(endpoint("home"), degraded_above=2.0),)),))
+    track = after(*[ok(at=90.0, duration=3.0)] * 3, degraded_above=2.0)
+    said = judge(slow, {("tiktok", "home", "de"): track}, {"de": SEEING}, 100.0)
+    assert said.sentences == ("feed is degraded in 1 of 1 region (de): home takes more than 2 s.",)
+
+
+def test_the_complaint_is_that_of_the_endpoint_that_is_down_and_not_of_a_wall_beside_it() -> None:
+    both = Service("tiktok", "TikTok", (Feature("feed", True, (endpoint("home"), endpoint("shop"))),))
+    tracks = {("tiktok", "home", "de"): DEAD, ("tiktok", "shop", "de"): after(failed(Reason.BLOCKED, at=99.0))}
+    said = judge(both, tracks, {"de": SEEING}, 100.0)
+    assert said.sentences[0] == "feed is down in 1 of 1 region (de): failed by connect."
