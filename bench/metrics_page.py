@@ -166,6 +166,7 @@ class _Grown:
 def _ours(histograms: bool, traced: bool) -> dict[str, float]:
     store, draw, page = Store(lambda: _NOW), random.Random(1), Page(lambda: _NOW)
     store.apply(_config())
+    store.judge()
     results = {key: _result(draw, _NOW) for key in store.records}
     for key, result in results.items():
         store.record(key, result)

@@ -1,8 +1,9 @@
 """The process that probes: it runs its pairs' schedule and sends every result to the main process.
 
 Started by `crew` as `python -m exporter.worker FD LEVEL FORMAT`. It ends when the main process
-closes the socket, so none outlives it. A busy worker cannot distort a first byte (the kernel stamps it), but it can start late:
-so collector pauses are kept out of the way, and results go out in batches.
+closes the socket, so none outlives it. A busy worker cannot distort a first byte (the kernel
+stamps it), but it can start late: so collector pauses are kept out of the way, and results go out
+in batches.
 """
 
 from __future__ import annotations
