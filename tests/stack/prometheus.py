@@ -1,4 +1,4 @@
-"""Debian's Prometheus, scraping one exporter every second into a folder of its own."""
+"""Debian's Prometheus, scraping one exporter; with an Alertmanager it also evaluates the alerts that ship."""
 
 from __future__ import annotations
 
@@ -22,11 +22,18 @@ _REFUSED_SAMPLES = (
 )
 
 
-class Prometheus:
-    """`honor_labels: true`, as every scrape configuration that ships has it."""
+RULES = Path(__file__).parents[2] / "alerts" / "rules"
 
-    def __init__(self, folder: Path, target: str) -> None:
+
+class Prometheus:
+    """`honor_labels: true`, as every scrape configuration that ships has it; `interval` is seconds.
+
+    With the address of an `alertmanager` it evaluates the rules that ship and watches itself and that Alertmanager.
+    """
+
+    def __init__(self, folder: Path, target: str, interval: int = 1, alertmanager: str | None = None) -> None:
         self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
         self._log = folder / "prometheus.log"
         self._file = folder / "prometheus.yml"
         self._data = folder / "prometheus"
@@ -34,7 +41,14 @@ class Prometheus:
         labels = {"service": "monitoring", "endpoint": "web", "region": "scraper"}
         targets = {"targets": [target], "labels": labels}
         job = {"job_name": "outage-exporter", "honor_labels": True, "static_configs": [targets]}
-        content = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
+        every = f"{interval}s"
+        times = {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every}
+        content: dict[str, Any] = {"global": times, "scrape_configs": [job]}
+        if alertmanager is not None:
+            content["rule_files"] = [str(RULES / "*.yml")]
+            content["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
+            for name, address in (("prometheus", f"127.0.0.1:{self._port}"), ("alertmanager", alertmanager)):
+                content["scrape_configs"].append({"job_name": name, "static_configs": [{"targets": [address]}]})
         self._file.write_text(yaml.safe_dump(content), encoding="utf-8")
 
     async def __aenter__(self) -> Self:
@@ -47,7 +61,7 @@ class Prometheus:
                 stdout=log,
                 stderr=log,
             )
-        self._session = aiohttp.ClientSession(f"http://127.0.0.1:{self._port}")
+        self._session = aiohttp.ClientSession(self.url)
         try:
             await until(self._ready, bool, _STARTS_WITHIN)
         except BaseException:
@@ -79,6 +93,11 @@ class Prometheus:
     async def until_holds(self, expression: str, within: float = 30.0) -> None:
         """Return as soon as `expression` (a comparison) selects something."""
         await until(lambda: self.query(expression), bool, within)
+
+    async def alerts(self) -> list[dict[str, Any]]:
+        """Pending and firing: labels, annotations, state, activeAt, value."""
+        async with self._session.get("/api/v1/alerts") as response:
+            return list((await response.json())["data"]["alerts"])
 
     async def target(self) -> dict[str, Any]:
         """The one target as Prometheus sees it: health, lastError, ..."""
