@@ -27,7 +27,7 @@ from pathlib import Path
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.box import SHIPPED, Box
 from tests.servers.pages import PAGER, Pages
-from tests.servers.program import Exporter
+from tests.servers.program import Exporter, until
 from tests.servers.proxies import Microsocks, Tinyproxy
 from tests.stack.prometheus import Prometheus
 
@@ -154,9 +154,7 @@ async def _noticed(stack: Stack, seen: int, down: bool) -> float:
 
 
 async def _when(ask: Callable[[], Awaitable[bool]]) -> float:
-    async with asyncio.timeout(PATIENCE):
-        while not await ask():
-            await asyncio.sleep(ASK_EVERY)
+    await until(ask, bool, PATIENCE, ASK_EVERY)
     return time.time()
 
 

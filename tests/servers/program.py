@@ -42,7 +42,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], object], within: float = 30.0) -> T:
+async def until(
+    ask: Callable[[], Awaitable[T]], holds: Callable[[T], object], within: float = 30.0, every: float = _ASK_EVERY
+) -> T:
     """The first answer for which `holds` is true; AssertionError with the last answer after `within` seconds."""
     ends = time.monotonic() + within
     while True:
@@ -50,7 +52,7 @@ async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], object], w
         if holds(answer):
             return answer
         assert time.monotonic() < ends, f"not within {within:g} s; the last answer was {answer}"
-        await asyncio.sleep(_ASK_EVERY)
+        await asyncio.sleep(every)
 
 
 def hastened(folder: Path, interval: float) -> Path:
