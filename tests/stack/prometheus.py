@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,10 +30,12 @@ RULES = Path(__file__).parents[2] / "alerts" / "rules"
 class Prometheus:
     """`honor_labels: true`, as every scrape configuration that ships has it; `interval` is seconds.
 
-    With the address of an `alertmanager` it evaluates the rules that ship and watches itself and that Alertmanager.
+    With the address of an `alertmanager` it evaluates `rules` and watches itself and that Alertmanager.
     """
 
-    def __init__(self, folder: Path, target: str, interval: int = 1, alertmanager: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, target: str, interval: int = 1, alertmanager: str | None = None, rules: Path = RULES
+    ) -> None:
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._log = folder / "prometheus.log"
@@ -39,17 +43,16 @@ class Prometheus:
         self._data = folder / "prometheus"
         # As a ServiceMonitor of Kubernetes labels its targets: without honor_labels, ours would be renamed.
         labels = {"service": "monitoring", "endpoint": "web", "region": "scraper"}
-        targets = {"targets": [target], "labels": labels}
-        job = {"job_name": "outage-exporter", "honor_labels": True, "static_configs": [targets]}
-        every = f"{interval}s"
-        times = {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every}
-        content: dict[str, Any] = {"global": times, "scrape_configs": [job]}
+        jobs = [_job("outage-exporter", target, labels)]
+        self._content: dict[str, Any] = {
+            "global": dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), f"{interval}s"),
+            "scrape_configs": jobs,
+        }
         if alertmanager is not None:
-            content["rule_files"] = [str(RULES / "*.yml")]
-            content["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
-            for name, address in (("prometheus", f"127.0.0.1:{self._port}"), ("alertmanager", alertmanager)):
-                content["scrape_configs"].append({"job_name": name, "static_configs": [{"targets": [address]}]})
-        self._file.write_text(yaml.safe_dump(content), encoding="utf-8")
+            jobs += [_job("prometheus", f"127.0.0.1:{self._port}"), _job("alertmanager", alertmanager)]
+            self._content["rule_files"] = [str(rules / "*.yml")]
+            self._send_to(alertmanager)
+        self._write()
 
     async def __aenter__(self) -> Self:
         with self._log.open("wb") as log:
@@ -99,6 +102,12 @@ class Prometheus:
         async with self._session.get("/api/v1/alerts") as response:
             return list((await response.json())["data"]["alerts"])
 
+    def reload(self, *alertmanagers: str, mistake: str = "") -> None:
+        """Send alerts to these from now on; with a `mistake` the file cannot be read."""
+        self._send_to(*alertmanagers)
+        self._write(mistake)
+        self._process.send_signal(signal.SIGHUP)
+
     async def target(self) -> dict[str, Any]:
         """The one target as Prometheus sees it: health, lastError, ..."""
         async with self._session.get("/api/v1/targets") as response:
@@ -112,6 +121,12 @@ class Prometheus:
         counts = {name: page.total(name) for name in _REFUSED_SAMPLES}
         return {name: count for name, count in counts.items() if count}
 
+    def _send_to(self, *alertmanagers: str) -> None:
+        self._content["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}]}
+
+    def _write(self, mistake: str = "") -> None:
+        self._file.write_text(yaml.safe_dump(self._content) + mistake, encoding="utf-8")
+
     async def _ready(self) -> bool:
         if self._process.returncode is not None:
             raise ChildProcessError(f"Prometheus ended: {self._log.read_text()}")
@@ -120,3 +135,8 @@ class Prometheus:
                 return response.status == 200
         except aiohttp.ClientConnectionError:
             return False
+
+
+def _job(name: str, target: str, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+    targets = {"targets": [target], "labels": dict(labels or {})}
+    return {"job_name": name, "honor_labels": True, "static_configs": [targets]}
