@@ -1,9 +1,11 @@
-"""The command line: run, check, probe, config, healthcheck. Flags in the Prometheus ecosystem's spelling."""
+"""The command line: run, check, probe, config, replay, healthcheck. Flags in the Prometheus ecosystem's spelling."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import difflib
 import json
 import os
 import ssl
@@ -15,10 +17,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import exporter
-from exporter import attempt, check, config, kinds, logs, terminal
+from exporter import attempt, check, config, kinds, logs, replay, simulation, terminal
 from exporter.errors import ConfigError
 from exporter.model import Answer, Config, Endpoint, Pair, Result
 from exporter.net import Network
+from exporter.options import parse_duration
 
 PORT = 19720
 EXIT_STATUS = {Answer.UP: 0, Answer.DEGRADED: 1, Answer.PARTIAL: 1, Answer.DOWN: 2, Answer.UNKNOWN: 3}
@@ -60,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands.add_parser("check", help="probe once now and say what is down"))
     _add_probe(commands.add_parser("probe", help="one probe, with everything that it saw"))
     _add_config(commands.add_parser("config", help="check, show or describe the configuration"))
+    _add_replay(commands.add_parser("replay", help="a documented outage as OpenMetrics, for Prometheus' own history"))
     _add_healthcheck(commands.add_parser("healthcheck", help="ask a running exporter whether it is healthy"))
     return parser
 
@@ -121,6 +125,26 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("schema", help="print the JSON Schema for editors").set_defaults(command=_config_schema)
 
 
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("outage", nargs="?", metavar="ID", help="which one (default: list them all)")
+    parser.add_argument("--output", metavar="FILE", type=Path, help="where to write (default: standard output)")
+    parser.add_argument(
+        "--step",
+        metavar="DURATION",
+        type=_step,
+        help="between two moments, at most 5m (default: 60s, and 4m when the outage lasted more than 6.5 hours)",
+    )
+    parser.add_argument(
+        "--regions",
+        metavar="R,R",
+        type=_regions,
+        default=replay.REGIONS,
+        help=f"from where to look: some of {', '.join(simulation.REGIONS)} (default: {','.join(replay.REGIONS)})",
+    )
+    parser.add_argument("--histograms", action="store_true", help="write them too: three times the size")
+    parser.set_defaults(command=_replay)
+
+
 def _add_healthcheck(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url", default=f"http://127.0.0.1:{PORT}/-/healthy", help="what to ask (default: %(default)s)"
@@ -139,6 +163,24 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers, from 1 to 256")
     return int(text)
+
+
+def _step(text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not 1 <= seconds <= 300:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1s and 5m, beyond which Prometheus sees gaps")
+    return seconds
+
+
+def _regions(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in simulation.REGIONS:
+            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(simulation.REGIONS)}")
+    return names
 
 
 def _load(options: argparse.Namespace) -> Config:
@@ -176,7 +218,9 @@ def _check(options: argparse.Namespace) -> int:
         print(json.dumps(check.as_json(store), indent=2))
     else:
         print("\n\n".join(terminal.verdict_text(v, sys.stdout.isatty()) for v in store.verdicts.values()))
-    return max(EXIT_STATUS[verdict.answer] for verdict in store.verdicts.values())
+    # An alternative that fails is no outage of what it stands in for: it counts only when it is asked for by name.
+    counted = options.services or store.verdicts.keys() - loaded.alternatives
+    return max(EXIT_STATUS[store.verdicts[name].answer] for name in counted)
 
 
 def _progress(finished: int, total: int) -> None:
@@ -243,6 +287,25 @@ def _config_show(options: argparse.Namespace) -> int:
 
 def _config_schema(options: argparse.Namespace) -> int:
     print(json.dumps(config.schema(), indent=2))
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    outages = {outage.name: outage for outage in config.past_outages()}
+    if options.outage is None:
+        print("\n".join(map(replay.line, outages.values())))
+        return 0
+    if options.outage not in outages:
+        near = difflib.get_close_matches(options.outage, outages, n=1, cutoff=0.3)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        print(f"outage-exporter: {options.outage!r} is not a documented outage{hint}", file=sys.stderr)
+        return 1
+    outage = outages[options.outage]
+    print(replay.note(outage), file=sys.stderr)
+    seen = replay.scene(config.load([config.shipped()], {}), outage, options.regions, options.histograms)
+    with contextlib.ExitStack() as stack:
+        to = stack.enter_context(options.output.open("w", encoding="utf-8")) if options.output else sys.stdout
+        to.writelines(replay.replay(seen, options.step or replay.default_step(outage)))
     return 0
 
 

@@ -21,7 +21,7 @@ from exporter.crew import Crew, default_count
 from exporter.errors import ConfigError
 from exporter.history import History
 from exporter.metrics import Own, Page
-from exporter.model import CONTROLS, NOT_THE_SERVICE, Config, PairKey, Result
+from exporter.model import CONTROLS, Config, PairKey
 from exporter.schedule import in_shard
 from exporter.state import Change, Store
 
@@ -126,16 +126,10 @@ class Program:
             self._page.update(record, result)
             if result.attempt == 0:
                 self._own.observe_lag(lag)
-            controls |= self._asked_controls(key, result)
+            controls.update(self._store.controls_asked(key, result))
         self._own.observe_batch(batch.skipped)
         if controls:
             self._crew.soon(controls)
-
-    def _asked_controls(self, key: PairKey, result: Result) -> set[PairKey]:
-        """When something fails: is it the line? Its region's controls answer that at once."""
-        if result.ok or result.reason in NOT_THE_SERVICE or key[0] == CONTROLS:
-            return set()
-        return set(self._store.controls_of(key[2]))
 
     async def _judge_forever(self) -> None:
         while True:

@@ -194,3 +194,25 @@ class Config:
     network: NetworkOptions = NetworkOptions()
     histograms: bool = True
     shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastOutage:
+    """An outage that is documented. `dated`: a source gives its times; else they are assumed.
+
+    `probes_see_it` is whether probes from outside could have seen it, and `reason` how they would have failed.
+    `reports` is the most that people reported in a quarter of an hour, None when no source counted.
+    """
+
+    name: str
+    start: float
+    end: float
+    dated: bool
+    scope: str
+    features: tuple[str, ...]
+    cause: str
+    probes_see_it: Literal["yes", "partly", "no", "unknown"]
+    reason: Reason | None
+    reports: int | None
+    corroborated: bool
+    source: str

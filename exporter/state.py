@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.model import CONTROLS, Answer, Config, Pair, PairKey, Reason, Result, State
+from exporter.model import CONTROLS, NOT_THE_SERVICE, Answer, Config, Pair, PairKey, Reason, Result, State
 from exporter.verdict import Sight, Track, Verdict, advance, judge, sight
 
 SUCCESSES_KEPT, FAILURES_KEPT = 5, 10
@@ -100,6 +100,12 @@ class Store:
     def controls_of(self, region: str) -> list[PairKey]:
         """The keys of a region's controls."""
         return self._controls.get(region, [])
+
+    def controls_asked(self, key: PairKey, result: Result) -> list[PairKey]:
+        """When something fails: is it the line? Its region's controls answer that at once."""
+        if result.ok or result.reason in NOT_THE_SERVICE or key[0] == CONTROLS:
+            return []
+        return self.controls_of(key[2])
 
     def judge(self) -> list[Change]:
         """Make sights and verdicts anew and return what changed."""

@@ -23,7 +23,7 @@ FLOORS = (
     "schedule+worker+wire+crew | state+history",
     "metrics",
     "web",
-    "check | terminal",
+    "check | terminal | replay+simulation",
     "main",
     "cli",
 )

@@ -12,11 +12,12 @@ from exporter import model
 from exporter.config import shown, tree
 from exporter.config.build import build
 from exporter.config.merge import merge
+from exporter.config.outages import past_outages
 from exporter.config.reader import Reader
 from exporter.config.shapes import schema
 from exporter.errors import ConfigError, Mistake
 
-__all__ = ["load", "schema", "shipped"]
+__all__ = ["load", "past_outages", "schema", "shipped"]
 
 
 def shipped() -> Path:
