@@ -1,19 +1,31 @@
-# make run: the exporter with the configuration that ships. make test: everything CI runs.
+# make run: exporter, Prometheus, Alertmanager, and Grafana where it is installed. make test: everything CI runs.
 # Both install what they need into .venv, locked and hash-checked.
 
 PYTHON ?= python3
 BIN := .venv/bin
 # Debian's packages that the tests start for real; services are not to be started at installation.
-DEBIAN := prometheus prometheus-blackbox-exporter nginx-light dnsmasq microsocks tinyproxy iproute2 util-linux curl
+DEBIAN := prometheus prometheus-alertmanager prometheus-blackbox-exporter nginx-light dnsmasq microsocks tinyproxy \
+  iproute2 util-linux curl
+INSTALL := apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends
 
-.PHONY: run demo test lint bench lock clean
+# Where `make run` keeps everything. More options for run and demo: make run ARGS="--port prometheus=9091".
+DATA ?= data
+ARGS ?=
 
-run: .venv/run
-	@echo "Open http://localhost:19720/ - metrics at http://localhost:19720/metrics. Ctrl-C stops."
-	@exec $(BIN)/outage-exporter run
+.PHONY: run demo programs test lint bench lock clean
 
-demo: .venv/dev
-	@exec $(BIN)/python -m tests.servers.demo
+run: .venv/run programs
+	@exec $(BIN)/python -m deploy.local.stack --data "$(DATA)" $(ARGS)
+
+demo: .venv/dev programs
+	@exec $(BIN)/python -m tests.servers.demo $(ARGS)
+
+# What can be installed is; what cannot be is told when the stack starts, and the rest runs.
+programs:
+	@missing=; command -v prometheus >/dev/null || missing=prometheus; \
+	  command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || \
+	    missing="$$missing prometheus-alertmanager"; \
+	  if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(INSTALL) $$missing || true; fi
 
 test: .venv/dev .venv/debian lint
 	$(BIN)/pytest
@@ -30,8 +42,8 @@ bench: .venv/dev .venv/debian
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; [ "$$(id -u)" = 0 ] && apt-get update -q && \
 	  apt-get install -y -q --no-install-recommends python3-venv && $(PYTHON) -m venv .venv; }
 
-.venv/run: .venv/bin/python deploy/lock/runtime.txt pyproject.toml
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r deploy/lock/runtime.txt
+.venv/run: .venv/bin/python deploy/lock/stack.txt pyproject.toml
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r deploy/lock/stack.txt
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
@@ -43,14 +55,16 @@ bench: .venv/dev .venv/debian
 .venv/debian: Makefile .venv/bin/python
 	@dpkg -s $(DEBIAN) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] || { \
 	  echo "The tests need these Debian packages; install them as root: $(DEBIAN)"; exit 1; }; \
-	  apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(DEBIAN); }
+	  $(INSTALL) $(DEBIAN); }
 	@touch $@
 
+# The container has runtime.txt alone; a supervisor is for `make run`, the rest for tests.
+COMPILE := $(BIN)/pip-compile -q --upgrade --generate-hashes --strip-extras --no-header --no-emit-index-url \
+  --no-emit-find-links --no-emit-trusted-host
 lock: .venv/dev
-	$(BIN)/pip-compile -q --upgrade --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
-	  --no-emit-trusted-host -o deploy/lock/runtime.txt pyproject.toml
-	$(BIN)/pip-compile -q --upgrade --generate-hashes --strip-extras --no-header --no-emit-index-url --no-emit-find-links \
-	  --no-emit-trusted-host --allow-unsafe --extra dev -c deploy/lock/runtime.txt -o deploy/lock/dev.txt pyproject.toml
+	$(COMPILE) -o deploy/lock/runtime.txt pyproject.toml
+	$(COMPILE) --extra stack -c deploy/lock/runtime.txt -o deploy/lock/stack.txt pyproject.toml
+	$(COMPILE) --allow-unsafe --extra dev --extra stack -c deploy/lock/runtime.txt -o deploy/lock/dev.txt pyproject.toml
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
