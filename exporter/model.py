@@ -15,6 +15,9 @@ from typing import Any, Literal
 CONTROLS = "controls"
 """The service name under which control endpoints are probed and exposed."""
 
+OBJECTIVE = 0.995
+"""The share of good probes that a service promises when its configuration does not say."""
+
 
 class Reason(StrEnum):
     """Why a probe failed: a closed set, so that it can be a label."""
@@ -162,11 +165,17 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What people ask about."""
+    """What people ask about.
+
+    `alternatives` are names of services that people can use meanwhile; `objective` is the share of probes, between
+    0 and 1, that should be good over 30 days.
+    """
 
     name: str
     title: str
     features: tuple[Feature, ...]
+    alternatives: tuple[str, ...] = ()
+    objective: float = OBJECTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +203,11 @@ class Config:
     network: NetworkOptions = NetworkOptions()
     histograms: bool = True
     shown: str = ""
+
+    @property
+    def alternatives(self) -> frozenset[str]:
+        """Names of the services that are there as somebody's alternative: nobody is paged for one."""
+        return frozenset(name for service in self.services for name in service.alternatives)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 from exporter import kinds, model
-from exporter.config import shapes
+from exporter.config import alternatives, shapes
 from exporter.config.endpoint import Endpoints, Scope
 from exporter.config.reader import Reader
 from exporter.config.tree import Block, Place, Route
@@ -23,8 +23,10 @@ def build(reader: Reader) -> model.Config:
     regions = dict(_regions(reader))
     builder = _Builder(reader, Endpoints(reader, regions))
     scope = Scope(((("defaults",), defaults),))
+    services = tuple(builder.services(scope))
+    alternatives.check(reader, services)
     return model.Config(
-        services=tuple(builder.services(scope)),
+        services=services,
         controls=tuple(builder.controls(scope)),
         regions=tuple(region for region in regions.values() if region),
         pairs=tuple(builder.pairs),
@@ -82,7 +84,10 @@ class _Builder:
                 self.reader.wrong(route, "this name is reserved for the endpoints under `controls`")
             keys = self.reader.read(shapes.Service, block, route)
             features = tuple(self._features(name, block, route, scope.within(route, keys)))
-            yield model.Service(name, getattr(keys, "title", None) or name, features)
+            if keys is None:
+                yield model.Service(name, name, features)
+            else:
+                yield model.Service(name, keys.title or name, features, keys.alternatives, keys.objective)
 
     def _features(self, service: str, block: Block, route: Route, scope: Scope) -> Iterator[model.Feature]:
         if "features" not in block:

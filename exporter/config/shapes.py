@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
-from exporter import kinds
+from exporter import kinds, model
 from exporter.options import File, Parsed, parse_duration
 
 if TYPE_CHECKING:
@@ -138,6 +138,8 @@ class Feature:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     title: str | None = None
+    alternatives: tuple[str, ...] = ()
+    objective: Annotated[float, Field(gt=0, lt=1)] = model.OBJECTIVE
     interval: Interval | None = None
     timeout: Positive | None = None
     regions: tuple[str, ...] | None = None
