@@ -6,7 +6,8 @@
 2. Controls decide whether a region sees the internet. A blind region's states are unknown, and a
    failure counts only when a control has answered there since the failure began.
 3. The tracks of a feature's endpoints make its state in a region.
-4. The states across regions make the feature's answer by a ratio, the features the service's.
+4. The states across regions make the feature's answer: with at least three regions that vote, half or more
+   of them down is down; with fewer, all of them; anything less is partial. The features make the service's.
 
 `blocked`, `vantage` and `internal` never count against a service: they take a pair out of the vote.
 """
@@ -24,6 +25,9 @@ FAILURES_TO_DOWN = 3
 
 SUCCESSES_TO_UP = 2
 SLOW_RUNS_TO_DEGRADED = 3
+REGIONS_FOR_A_MAJORITY = 3
+"""So many regions must vote before half of them decide: one of two proves nothing about the world."""
+
 STALE_AFTER_INTERVALS = 3
 """A pair that has not run for so many of its intervals says nothing any more."""
 
@@ -150,16 +154,23 @@ def feature_state(conditions: Sequence[Condition], seeing: bool) -> State:
 
 
 def feature_answer(states: Iterable[State]) -> Answer:
-    """Across regions: half or more of those that vote are down = down, fewer = partial."""
+    """Across regions: down when the quorum is, partial when any region is."""
     votes = [state for state in states if state in _VOTES]
     down = votes.count(State.DOWN)
     if not votes:
         return Answer.UNKNOWN
-    if 2 * down >= len(votes):
+    if _quorum(down, len(votes)):
         return Answer.DOWN
     if down:
         return Answer.PARTIAL
     return Answer.DEGRADED if State.DEGRADED in votes else Answer.UP
+
+
+def _quorum(down: int, voting: int) -> bool:
+    """Half or more of at least three regions that vote, all of fewer; the alert rules say the same in PromQL."""
+    if voting >= REGIONS_FOR_A_MAJORITY:
+        return 2 * down >= voting
+    return down == voting
 
 
 def service_answer(core: Sequence[Answer], every: Sequence[Answer]) -> Answer:
