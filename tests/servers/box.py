@@ -4,6 +4,7 @@
         box.write_config(folder)                       # merge it with the shipped file
         box.break_(feature="feed", mode="status 503")  # seen from everywhere
         box.break_(host="open-upload.tiktokapis.com", mode="silence", region="eu-west")
+        box.break_(service="youtube_shorts")           # an alternative; TikTok alone breaks unless another is named
         box.mend()
 
 The hosts are read from the configuration itself and answered by a real DNS server and behind real TLS, so that the
@@ -27,7 +28,7 @@ import yaml
 import exporter
 from tests.servers.certificates import Authority
 from tests.servers.dns import NXDOMAIN, Answer, DNSServer, addresses
-from tests.servers.faults import HTTP_MODES, Fault, Mode, read_endpoints, select
+from tests.servers.faults import CONTROLS, HTTP_MODES, Fault, Mode, read_endpoints, select
 from tests.servers.sites import Seen, Site, Sites
 
 SHIPPED = Path(exporter.__file__).parent / "services" / "tiktok.yaml"
@@ -92,26 +93,37 @@ class Box:
         *,
         host: str | None = None,
         feature: str | None = None,
+        service: str | None = None,
         region: str | None = None,
         mode: Mode | str = Mode.REFUSE,
         delay: float = 2.0,
     ) -> None:
-        """Break a host, a feature (`controls` too) or, with neither, every host but the controls; the last call wins.
+        """Break a host, a feature (`controls` too), a service or, with none, the first service; the last call wins.
 
         A mode that needs a request touches only the paths of that feature; any other touches its whole hosts.
         `delay` is seconds, for `slow`. ValueError when nothing fits.
         """
-        fault = Fault(Mode(mode), select(self.endpoints, host, feature), region, delay)
+        if not (host or feature or service):
+            service = self.services[0]
+        fault = Fault(Mode(mode), select(self.endpoints, host, feature, service), region, delay)
         if fault.mode in HTTP_MODES and all(endpoint.path is None for endpoint in fault.endpoints):
-            raise ValueError(f"{host or feature} is never sent a request, so it cannot answer {fault.mode!r}")
+            raise ValueError(f"{host or feature or service} is never sent a request, so it cannot answer {fault.mode!r}")
         if region not in (None, *self._vantages):
             raise ValueError(f"the box knows no region {region!r}; add_region comes first")
         self._faults.insert(0, fault)
         self._apply()
 
-    def mend(self, *, host: str | None = None, feature: str | None = None, region: str | None = None) -> None:
-        """Take back what was broken of that host, feature or region; without any, everything."""
-        chosen = select(self.endpoints, host, feature) if host or feature else frozenset(self.endpoints)
+    def mend(
+        self,
+        *,
+        host: str | None = None,
+        feature: str | None = None,
+        service: str | None = None,
+        region: str | None = None,
+    ) -> None:
+        """Take back what was broken of that host, feature, service or region; without any, everything."""
+        everything = not (host or feature or service)
+        chosen = frozenset(self.endpoints) if everything else select(self.endpoints, host, feature, service)
         mended = [
             replace(fault, endpoints=fault.endpoints - chosen) if region in (None, fault.region) else fault
             for fault in self._faults
@@ -128,6 +140,11 @@ class Box:
         self._vantages[name] = vantage
         self._apply()
         return vantage
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Their names, in the order of the configuration, without the controls."""
+        return tuple(dict.fromkeys(e.service for e in self.endpoints if e.service != CONTROLS))
 
     @property
     def requests(self) -> list[Seen]:

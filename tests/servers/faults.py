@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 
 CONTROLS = "controls"
-"""The feature that stands for all control hosts."""
+"""The feature, and the service, that stands for all control hosts."""
 
 
 class Mode(StrEnum):
@@ -41,6 +41,7 @@ HTTP_MODES = frozenset({Mode.STATUS_500, Mode.STATUS_503, Mode.BLOCKED, Mode.WRO
 class Probed:
     """An endpoint of a configuration file, as a server sees it; `path` is None when it is never sent a request."""
 
+    service: str
     feature: str
     name: str
     host: str
@@ -65,29 +66,32 @@ class Fault:
 def read_endpoints(file: Path) -> tuple[Probed, ...]:
     """Every endpoint of a configuration file, controls included."""
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    found = [_probed(CONTROLS, name, block) for name, block in content.get("controls", {}).items()]
-    for service in content.get("services", {}).values():
-        for feature, block in service["features"].items():
-            found += [_probed(feature, name, endpoint) for name, endpoint in block["endpoints"].items()]
+    found = [_probed(CONTROLS, CONTROLS, name, block) for name, block in content.get("controls", {}).items()]
+    for service, inside in content.get("services", {}).items():
+        for feature, block in inside["features"].items():
+            found += [_probed(service, feature, name, endpoint) for name, endpoint in block["endpoints"].items()]
     return tuple(found)
 
 
-def _probed(feature: str, name: str, block: dict[str, str]) -> Probed:
+def _probed(service: str, feature: str, name: str, block: dict[str, str]) -> Probed:
     if "url" in block:
         url = urlsplit(block["url"])
-        return Probed(feature, name, url.hostname or "", url.path or "/")
-    return Probed(feature, name, block["target"].rpartition(":")[0], None)
+        return Probed(service, feature, name, url.hostname or "", url.path or "/")
+    return Probed(service, feature, name, block["target"].rpartition(":")[0], None)
 
 
-def select(endpoints: tuple[Probed, ...], host: str | None, feature: str | None) -> frozenset[Probed]:
-    """Those of `host` and `feature`; with neither, all of the services, but no control. ValueError when none is."""
+def select(
+    endpoints: tuple[Probed, ...], host: str | None, feature: str | None, service: str | None
+) -> frozenset[Probed]:
+    """Those of that host, feature and service, where given; with none, all but the controls. ValueError if none is."""
     chosen = frozenset(
         endpoint
         for endpoint in endpoints
         if host in (None, endpoint.host)
         and feature in (None, endpoint.feature)
-        and (host or feature or endpoint.feature != CONTROLS)
+        and service in (None, endpoint.service)
+        and (host or feature or service or endpoint.feature != CONTROLS)
     )
     if not chosen:
-        raise ValueError(f"the box holds no endpoint with host {host!r} and feature {feature!r}")
+        raise ValueError(f"the box holds no endpoint with host {host!r}, feature {feature!r} and service {service!r}")
     return chosen

@@ -1,4 +1,4 @@
-"""What the hosts in the box answer over HTTP, in the shapes that TikTok and the control hosts document."""
+"""What the hosts in the box answer over HTTP, in the shapes that TikTok, its alternatives and the controls document."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def _shell() -> bytes:
 
 
 SHELL = Shape(200, _shell())
+ROBOTS = Shape(200, b"# Created in the distant future\n\nUser-agent: *\nDisallow: /api/\n", "text/plain")
 NOT_FOUND = Shape(404)
 SHORT_LINK = Shape(302, location="https://www.tiktok.com/")
 BROKEN = {
@@ -70,6 +71,7 @@ BY_PATH = {
     "/generate_204": Shape(204),
     "/hotspot-detect.html": Shape(200, b"<HTML><HEAD><TITLE>Success</TITLE></HEAD><BODY>Success</BODY></HTML>"),
     "/success.txt": Shape(200, b"success\n", "text/plain"),
+    "/robots.txt": ROBOTS,
 }
 """Every other path is answered with the shell, or by `vm.` with a redirect."""
 

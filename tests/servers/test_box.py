@@ -24,6 +24,7 @@ from tests.servers.proxies import Microsocks, MissingProgramError, Tinyproxy
 WWW = "https://www.tiktok.com/"
 OEMBED = "https://www.tiktok.com/oembed?url=x"
 UPLOAD = "open-upload.tiktokapis.com"
+YOUTUBE = "www.youtube.com"
 GSTATIC = "http://connectivitycheck.gstatic.com/generate_204"
 
 
@@ -88,7 +89,7 @@ async def curl(box: Box, proxy: str, url: str) -> str:
 
 async def test_every_host_of_the_shipped_configuration_has_an_address_and_a_certificate(box: Box) -> None:
     text = SHIPPED.read_text(encoding="utf-8")
-    assert len(box.sites) >= 19
+    assert len(box.sites) >= 25
     assert len({site.address for site in box.sites.values()}) == len(box.sites)
     for host in box.sites:
         assert host in text
@@ -130,6 +131,12 @@ async def test_the_controls_answer_as_their_owners_do(client: aiohttp.ClientSess
     assert await fetch(client, GSTATIC) == (204, b"")
     assert b"<TITLE>Success</TITLE>" in (await fetch(client, "http://captive.apple.com/hotspot-detect.html"))[1]
     assert (await fetch(client, "http://detectportal.firefox.com/success.txt"))[1] == b"success\n"
+
+
+async def test_the_alternatives_serve_rules_for_robots(client: aiohttp.ClientSession) -> None:
+    status, body = await fetch(client, f"https://{YOUTUBE}/robots.txt")
+    assert status == 200
+    assert b"\nUser-agent: *\n" in body
 
 
 async def test_a_name_outside_the_box_does_not_exist(box: Box) -> None:
@@ -219,6 +226,27 @@ async def test_breaking_everything_leaves_the_controls_and_they_break_by_name(
     box.break_(feature=CONTROLS, mode="refuse")
     with pytest.raises(aiohttp.ClientConnectorError):
         await fetch(client, GSTATIC)
+
+
+async def test_an_outage_of_the_first_service_leaves_its_alternatives_and_they_break_by_name(box: Box) -> None:
+    assert box.services == ("tiktok", "youtube_shorts", "instagram_reels", "snapchat_spotlight")
+    box.break_(mode="refuse")
+    await handshake(box, YOUTUBE)
+    box.mend()
+    box.break_(service="youtube_shorts", mode="refuse")
+    with pytest.raises(ConnectionRefusedError):
+        await handshake(box, YOUTUBE)
+    await handshake(box, UPLOAD)
+    await handshake(box, "i.instagram.com")
+    box.mend(service="youtube_shorts")
+    await handshake(box, YOUTUBE)
+
+
+async def test_a_feature_of_one_service_is_not_the_same_feature_of_another(box: Box) -> None:
+    box.break_(service="instagram_reels", feature="watch", mode="reset")
+    await handshake(box, YOUTUBE)
+    with pytest.raises(ConnectionResetError):
+        await handshake(box, "i.instagram.com")
 
 
 async def test_mending_a_feature_leaves_the_others_broken(box: Box) -> None:
