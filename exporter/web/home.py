@@ -1,4 +1,4 @@
-"""`/`: each service's verdict in words, with its evidence and a table of features and regions."""
+"""`/`: each service's verdict in words, with its evidence and a table of features and regions; alternatives last."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ routes = web.RouteTableDef()
 async def home(request: web.Request) -> web.Response:
     site = request.app[SITE]
     store = site.store
-    tables = {name: _regions(verdict) for name, verdict in store.verdicts.items()}
-    incidents = {name: site.history.open_incident(name) for name in store.verdicts}
-    return html("home.html", verdicts=store.verdicts, since=store.since, tables=tables, incidents=incidents)
+    # The sort keeps the configuration's order among those that people ask about, and among their alternatives.
+    names = sorted(store.verdicts, key=lambda name: name in store.config.alternatives)
+    verdicts = {name: store.verdicts[name] for name in names}
+    tables = {name: _regions(verdict) for name, verdict in verdicts.items()}
+    incidents = {name: site.history.open_incident(name) for name in verdicts}
+    return html("home.html", verdicts=verdicts, since=store.since, tables=tables, incidents=incidents)
 
 
 def _regions(verdict: Verdict) -> list[str]:
