@@ -20,18 +20,29 @@ def endpoint(name: str, feature: str = "feed", service: str = "tiktok", target: 
 
 
 def config(*names: str, histograms: bool = False) -> Config:
-    """TikTok with tcp endpoints called `names`, all of the core feature `feed`, one region and one control."""
+    """TikTok with tcp endpoints called `names`, all of the core feature `feed`, one region and one control.
+
+    Its alternative is probed by another shard: it has no pair here.
+    """
     here = region("here", Location(53.3, -6.3))
     feed = Feature("feed", True, tuple(endpoint(name) for name in names))
     control = endpoint("gstatic", "internet", CONTROLS)
     return Config(
-        services=(Service("tiktok", "TikTok", (feed,)),),
+        services=(Service("tiktok", "TikTok", (feed,), alternatives=("youtube_shorts",)), YOUTUBE),
         controls=(control,),
         regions=(here,),
         pairs=tuple(Pair(e, here) for e in (*feed.endpoints, control)),
         histograms=histograms,
         shown="services: {}\n",
     )
+
+
+YOUTUBE = Service(
+    "youtube_shorts",
+    "YouTube Shorts",
+    (Feature("watch", True, (endpoint("youtube_web", "watch", "youtube_shorts"),)), Feature("post", False, ())),
+    objective=0.99,
+)
 
 
 def ok(started: float = NOW, **facts: str) -> Result:

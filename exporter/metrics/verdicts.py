@@ -1,4 +1,7 @@
-"""What the store has concluded: which regions see, the states, the verdicts."""
+"""What the store has concluded (which regions see, the states, the verdicts), and what it was told of the services.
+
+Every shard of a fleet exposes all services, also those whose pairs other shards probe: rules join them with states.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,32 @@ from exporter.metrics import text
 from exporter.model import Answer, State
 from exporter.state import Store
 
+Lines = Iterable[tuple[str, float]]
+"""The labels of a series as text, and its value."""
+
 
 def pieces(store: Store, openmetrics: bool) -> Iterator[bytes]:
-    """Three families; of states and verdicts one series per possible value, 1 for the one that holds."""
+    """Gauges; of states and verdicts one series per possible value, 1 for the one that holds."""
     for name, explained, lines in (
         ("outage_region_seeing", "Whether a control answers in the region: 0 is blind, and casts no vote.", _seeing),
         ("outage_state", "State of a feature in a region: 1 for the one that holds.", _states),
         ("outage_verdict", "Verdict of a service over all regions: 1 for the one that holds.", _verdicts),
+        ("outage_service_info", "What is asked about, and its title for people.", _services),
+        ("outage_service_objective_ratio", "The share of probes that should be good over 30 days.", _objectives),
+        ("outage_feature_info", "A feature of a service; the service is down when all core ones are.", _features),
+        ("outage_alternative_info", "A service that people can use while another is down.", _alternatives),
     ):
-        body = "".join(f"{name}{{{labels}}} {text.number(holds)}\n" for labels, holds in lines(store))
+        body = "".join(f"{name}{{{labels}}} {text.number(value)}\n" for labels, value in lines(store))
         if body:
             yield text.header(name, explained, "gauge", openmetrics) + text.encode(body)
 
 
-def _seeing(store: Store) -> Iterable[tuple[str, bool]]:
+def _seeing(store: Store) -> Lines:
     for region, sight in store.sights.items():
         yield text.labelled(region=region), sight.seeing
 
 
-def _states(store: Store) -> Iterable[tuple[str, bool]]:
+def _states(store: Store) -> Lines:
     for service, verdict in store.verdicts.items():
         for (feature, region), found in verdict.states.items():
             for state in State:
@@ -34,7 +44,30 @@ def _states(store: Store) -> Iterable[tuple[str, bool]]:
                 yield labels, state is found
 
 
-def _verdicts(store: Store) -> Iterable[tuple[str, bool]]:
+def _verdicts(store: Store) -> Lines:
     for service, verdict in store.verdicts.items():
         for answer in Answer:
             yield text.labelled(service=service, verdict=answer), answer is verdict.answer
+
+
+def _services(store: Store) -> Lines:
+    for service in store.config.services:
+        yield text.labelled(service=service.name, title=service.title), 1
+
+
+def _objectives(store: Store) -> Lines:
+    for service in store.config.services:
+        yield text.labelled(service=service.name), service.objective
+
+
+def _features(store: Store) -> Lines:
+    for service in store.config.services:
+        for feature in service.features:
+            core = "true" if feature.core else "false"
+            yield text.labelled(service=service.name, feature=feature.name, core=core), 1
+
+
+def _alternatives(store: Store) -> Lines:
+    for service in store.config.services:
+        for name in service.alternatives:
+            yield text.labelled(service=service.name, alternative=name), 1

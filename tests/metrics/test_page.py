@@ -15,7 +15,7 @@ from exporter import kinds
 from exporter.metrics import Own, exposition
 from exporter.metrics.geohash import geohash
 from exporter.metrics.text import escape
-from exporter.model import Config, Location, Pair, Reason
+from exporter.model import OBJECTIVE, Config, Location, Pair, Reason
 from exporter.state import Record
 from exporter.web.metrics import wants_openmetrics
 from tests.configurations import NOW, Running, config, endpoint, failed, ok, region
@@ -145,6 +145,30 @@ def test_the_verdict_is_one_of_its_words() -> None:
     assert value(text, "probe_info", endpoint="home") == 1
 
 
+def test_every_shard_tells_what_there_is_of_all_services() -> None:
+    text = page(Running(config("home")))
+    assert value(text, "probe_attempts_total", service="youtube_shorts") is None
+    assert value(text, "outage_service_info", service="youtube_shorts", title="YouTube Shorts") == 1
+    assert value(text, "outage_service_info", service="tiktok", title="TikTok") == 1
+    assert value(text, "outage_feature_info", service="youtube_shorts", feature="watch", core="true") == 1
+    assert value(text, "outage_feature_info", service="youtube_shorts", feature="post", core="false") == 1
+    assert value(text, "outage_alternative_info", service="tiktok", alternative="youtube_shorts") == 1
+    assert value(text, "outage_alternative_info", service="youtube_shorts") is None
+    assert value(text, "outage_service_objective_ratio", service="tiktok") == OBJECTIVE
+    assert value(text, "outage_service_objective_ratio", service="youtube_shorts") == 0.99
+
+
+def test_a_title_of_another_reload_replaces_the_old_one() -> None:
+    running = Running(config("home"))
+    loaded = config("home")
+    renamed = replace(loaded.services[0], title='"Tik"\\Tok', alternatives=())
+    running.apply(replace(loaded, services=(renamed,)))
+    text = page(running)
+    assert value(text, "outage_service_info", title='"Tik"\\Tok') == 1
+    assert value(text, "outage_service_info", service="tiktok") == 1
+    assert "outage_alternative_info" not in text
+
+
 def test_a_pair_that_stalls_loses_its_gauges_and_keeps_its_counters() -> None:
     running = Running(config("home", "page"))
     interval = running.store.records["tiktok", "home", "here"].pair.endpoint.interval
@@ -166,7 +190,8 @@ def test_a_new_pair_in_the_place_of_a_removed_one_inherits_nothing() -> None:
     running.take("home", ok())
     running.apply(config("page", histograms=True))
     fresh = Running(config("page", histograms=True))
-    assert set(page(running).splitlines()) == set(page(fresh).splitlines())
+    shown, expected = (b"".join(each.page.pieces(each.store, False)).splitlines() for each in (running, fresh))
+    assert set(shown) == set(expected)
 
 
 def test_histograms_that_are_switched_off_by_a_reload_disappear() -> None:
