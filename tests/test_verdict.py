@@ -129,6 +129,13 @@ def test_a_feature_is_down_in_a_region_when_more_than_half_of_its_voting_endpoin
         ("down up up", Answer.PARTIAL),
         ("down unknown unknown", Answer.DOWN),
         ("down up unknown up", Answer.PARTIAL),
+        ("down down up", Answer.DOWN),
+        ("down down up up up", Answer.PARTIAL),
+        ("down down degraded up", Answer.DOWN),
+        ("down up", Answer.PARTIAL),
+        ("down degraded", Answer.PARTIAL),
+        ("down down", Answer.DOWN),
+        ("down up unknown blocked", Answer.PARTIAL),
         ("degraded up", Answer.DEGRADED),
         ("blocked up", Answer.UP),
         ("blocked blocked", Answer.UNKNOWN),
@@ -136,7 +143,9 @@ def test_a_feature_is_down_in_a_region_when_more_than_half_of_its_voting_endpoin
         ("", Answer.UNKNOWN),
     ],
 )
-def test_across_regions_half_or_more_down_is_down_and_fewer_is_partial(states: str, answer: Answer) -> None:
+def test_across_regions_half_of_three_or_more_is_down_all_of_fewer_is_down_and_less_is_partial(
+    states: str, answer: Answer
+) -> None:
     assert feature_answer(State(word) for word in states.split()) is answer
 
 
