@@ -32,6 +32,9 @@ services:
 """
 
 
+SHIPPED_ALTERNATIVES = ("youtube_shorts", "instagram_reels", "snapchat_spotlight")
+
+
 def written(folder: Path, text: str, name: str = "outage.yaml") -> Path:
     path = folder / name
     path.write_text(text, encoding="utf-8")
@@ -83,7 +86,9 @@ def test_an_error_lists_all_mistakes_and_says_that_nothing_was_applied(tmp_path:
 
 def test_the_shipped_configuration_loads_without_any_environment() -> None:
     loaded = config.load([config.shipped()], {})
-    assert [service.name for service in loaded.services] == ["tiktok"]
+    assert [service.name for service in loaded.services] == ["tiktok", *SHIPPED_ALTERNATIVES]
+    assert loaded.services[0].alternatives == SHIPPED_ALTERNATIVES
+    assert loaded.alternatives == set(SHIPPED_ALTERNATIVES)
     assert len(loaded.controls) == 3
     assert {region.name for region in loaded.regions} == {"here"}
 
@@ -92,6 +97,7 @@ def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
     loaded = load(tmp_path, COMPLETE)
     [service] = loaded.services
     assert service.title == "tiktok"
+    assert (service.alternatives, service.objective) == ((), 0.995)
     homepage = endpoints(loaded)["homepage"]
     assert (homepage.kind, homepage.interval, homepage.timeout, homepage.degraded_above) == ("http", 60.0, 10.0, None)
     assert homepage.options == kinds.module("probes", "http").Options()
@@ -149,6 +155,18 @@ def test_endpoints_run_in_the_regions_they_name_and_controls_in_all(tmp_path: Pa
 def test_a_feature_is_core_only_when_it_says_so(tmp_path: Path) -> None:
     text = COMPLETE + '      ads:\n        endpoints:\n          ads: {url: "https://ads.tiktok.com/"}\n'
     assert [feature.core for feature in load(tmp_path, text).services[0].features] == [True, False]
+
+
+def test_alternatives_may_stand_in_another_file_and_each_service_has_its_objective(tmp_path: Path) -> None:
+    tiktok = COMPLETE + "    alternatives: [youtube]\n    objective: 0.999\n"
+    youtube = "services:" + COMPLETE.partition("services:")[2].replace("tiktok:", "youtube:")
+    loaded = config.load([written(tmp_path, youtube, "a.yaml"), written(tmp_path, tiktok, "b.yaml")], {})
+    assert {service.name: service.alternatives for service in loaded.services} == {
+        "youtube": (),
+        "tiktok": ("youtube",),
+    }
+    assert {service.name: service.objective for service in loaded.services} == {"youtube": 0.995, "tiktok": 0.999}
+    assert loaded.alternatives == {"youtube"}
 
 
 def test_network_options_reach_the_configuration(tmp_path: Path) -> None:

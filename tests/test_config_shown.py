@@ -24,6 +24,8 @@ controls:
 services:
   tiktok:
     title: ${TITLE}
+    alternatives: [youtube]
+    objective: 0.999
     features:
       feed:
         core: true
@@ -36,6 +38,8 @@ services:
           proxied: {url: "https://f.example/", http: {proxy_url: "http://me:hunter6@p.example:1"}}
           from_environment: {url: "https://g.example/?token=${HUNTER7}", http: {body: "$${price}"}}
           client: {kind: tcp, target: "h.example:443", tcp: {tls_config: {cert: public, key: hunter8}}}
+  youtube:
+    features: {watch: {core: true, endpoints: {web: {url: "https://i.example/"}}}}
 """
 ENVIRONMENT = {"HUNTER7": "hunter7", "TITLE": "TikTok, the service"}
 
@@ -59,6 +63,8 @@ def test_what_is_no_secret_is_shown_as_it_was_written(shown: str) -> None:
     assert read["regions"]["eu"]["url"] == "socks5h://<secret>@proxy.example:1080"
     assert read["regions"]["us"]["url"] == "http://proxy.example:3128"
     assert read["services"]["tiktok"]["title"] == "${TITLE}"
+    assert read["services"]["tiktok"]["alternatives"] == ["youtube"]
+    assert read["services"]["tiktok"]["objective"] == 0.999
     endpoints = read["services"]["tiktok"]["features"]["feed"]["endpoints"]
     assert endpoints["header"]["http"]["headers"]["Accept"] == "text/html"
     assert endpoints["from_environment"]["url"] == "https://g.example/?token=${HUNTER7}"
@@ -69,6 +75,7 @@ def test_what_is_shown_loads_again_as_the_same(tmp_path: Path, shown: str) -> No
     again.write_text(shown)
     loaded, first = config.load([again], ENVIRONMENT), config.load([tmp_path / "outage.yaml"], ENVIRONMENT)
     assert loaded.shown == shown
+    assert (loaded.services[0].alternatives, loaded.services[0].objective) == (("youtube",), 0.999)
     assert [pair.key for pair in loaded.pairs] == [pair.key for pair in first.pairs]
     read_again, read_first = (
         {pair.endpoint.name: pair.endpoint for pair in each.pairs}["from_environment"] for each in (loaded, first)
@@ -112,6 +119,9 @@ def test_the_schema_is_one_and_accepts_the_shipped_configuration() -> None:
         ("kind: local", "kind: locall", "$.regions.here"),
         ("lat: 53.3", "lat: 533", "$.regions.eu"),
         ("title:", "titel:", "$.services.tiktok"),
+        ("alternatives: [youtube]", "alternatives: youtube", "$.services.tiktok.alternatives"),
+        ("objective: 0.999", "objective: 99.9", "$.services.tiktok.objective"),
+        ("objective: 0.999", "objective: 1", "$.services.tiktok.objective"),
         ("core: true", "cores: true", "$.services.tiktok.features.feed"),
         ("secrets:", "secret:", "$.services.tiktok.features.feed.endpoints.headers.http"),
         ("target:", "traget:", "$.services.tiktok.features.feed.endpoints.client"),

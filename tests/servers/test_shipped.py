@@ -15,21 +15,45 @@ from tests.servers.box import SHIPPED
 from tests.servers.faults import Mode
 
 CONTENT = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
-FEATURES = CONTENT["services"]["tiktok"]["features"]
-ENDPOINTS = {name: block for feature in FEATURES.values() for name, block in feature["endpoints"].items()}
+SERVICES = CONTENT["services"]
+FEATURES = SERVICES["tiktok"]["features"]
+ALTERNATIVES = SERVICES["tiktok"]["alternatives"]
+ENDPOINTS = {
+    name: block
+    for service in SERVICES.values()
+    for feature in service["features"].values()
+    for name, block in feature["endpoints"].items()
+}
 HTTP = {name: block for name, block in (ENDPOINTS | CONTENT["controls"]).items() if "url" in block}
+
+
+def host_of(block: dict[str, Any]) -> str:
+    return urlsplit(block.get("url") or f"//{block['target']}").hostname or ""
 
 
 def test_the_features_people_ask_about_are_covered() -> None:
     assert set(FEATURES) == {"feed", "video", "login", "upload", "live", "api", "ads"}
-    assert sum(len(feature["endpoints"]) for feature in FEATURES.values()) == len(ENDPOINTS)
+    everywhere = [feature for service in SERVICES.values() for feature in service["features"].values()]
+    assert sum(len(feature["endpoints"]) for feature in everywhere) == len(ENDPOINTS)
+
+
+def test_every_other_service_is_an_alternative_with_one_core_feature_and_hosts_of_its_own() -> None:
+    assert set(SERVICES) == {"tiktok", *ALTERNATIVES}
+    hosts: list[str] = []
+    for name in ALTERNATIVES:
+        (feature, watch) = next(iter(SERVICES[name]["features"].items()))
+        assert (feature, watch["core"], len(SERVICES[name]["features"])) == ("watch", True, 1)
+        # One that is retired or turns us away must not make the feature down: both have to fail.
+        assert len(watch["endpoints"]) == 2
+        hosts += [host_of(block) for block in watch["endpoints"].values()]
+    assert len(set(hosts)) == len(hosts)
+    assert not set(hosts) & {host_of(block) for feature in FEATURES.values() for block in feature["endpoints"].values()}
 
 
 def test_no_host_gets_more_than_one_request_a_minute_from_a_region() -> None:
     a_minute: dict[str, float] = defaultdict(float)
     for block in (ENDPOINTS | CONTENT["controls"]).values():
-        host = urlsplit(block.get("url") or f"//{block['target']}").hostname or ""
-        a_minute[host] += 60 / parse_duration(block.get("interval", CONTENT["defaults"]["interval"]))
+        a_minute[host_of(block)] += 60 / parse_duration(block.get("interval", CONTENT["defaults"]["interval"]))
     assert max(a_minute.values()) <= 1.0 + 1e-9
 
 
@@ -63,3 +87,10 @@ def test_the_homepage_is_told_from_a_foreign_page_and_from_a_bot_wall() -> None:
         any(compiled(wall).search(page) for wall in walls) for page in (challenge, shapes.BROKEN[Mode.BLOCKED].body)
     )
     assert not any(compiled(wall).search(shapes.SHELL.body) for wall in walls)
+
+
+def test_rules_for_robots_are_told_from_every_other_page() -> None:
+    (wanted,) = HTTP["youtube_web"]["http"]["fail_if_body_not_matches_regexp"]
+    assert compiled(wanted).search(shapes.ROBOTS.body)
+    for page in (shapes.SHELL, shapes.BROKEN[Mode.WRONG_BODY], shapes.BROKEN[Mode.BLOCKED]):
+        assert not compiled(wanted).search(page.body)

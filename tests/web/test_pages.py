@@ -76,6 +76,14 @@ async def test_the_front_page_says_the_verdict_in_words_and_runs_no_script(serve
     assert "<script" not in text
 
 
+async def test_the_front_page_says_alternatives_last(served: Served) -> None:
+    loaded = config("home", "page")
+    served.running.apply(replace(loaded, services=tuple(reversed(loaded.services))))
+    _, text, _ = await served.get("/")
+    titles = [line for line in text.splitlines() if line.startswith("<caption>")]
+    assert titles == [f"<caption>{title} by feature and region</caption>" for title in ("TikTok", "YouTube Shorts")]
+
+
 async def test_what_a_server_said_is_escaped(served: Served) -> None:
     for path in ("/probes", "/probes/tiktok/page/here"):
         _, text, _ = await served.get(path)
