@@ -44,13 +44,14 @@ def configured(box: Box, tmp_path: Path) -> tuple[str | Path, ...]:
 async def test_check_says_up_with_status_0(configured: tuple[str | Path, ...]) -> None:
     checked = await command("check", *configured)
     assert checked.status == 0
-    lines = checked.output.splitlines()
+    lines = checked.output.partition("\n\nYouTube Shorts is up.\n")[0].splitlines()
     assert lines[0] == "TikTok is up."
     assert lines[1] == "  feed, video, login, upload, live, api and ads are fine in 1 region."
     table = dict(line.split() for line in lines[3:])
     assert table.pop("feature") == "here"
     assert set(table.values()) == {"up"}
     assert len(table) == 7
+    assert "\nSnapchat Spotlight is up.\n" in checked.output
     assert checked.errors == ""
 
 
@@ -79,6 +80,19 @@ async def test_check_says_down_with_status_2(box: Box, configured: tuple[str | P
     assert checked.output.startswith("TikTok is down.\n")
 
 
+async def test_an_alternative_that_is_down_counts_only_when_it_is_asked_for(
+    box: Box, configured: tuple[str | Path, ...]
+) -> None:
+    box.break_(service="youtube_shorts", mode="reset")
+    checked = await command("check", *configured)
+    assert checked.status == 0
+    assert checked.output.startswith("TikTok is up.\n")
+    assert "\nYouTube Shorts is down.\n" in checked.output
+    asked = await command("check youtube_shorts", *configured)
+    assert asked.status == 2
+    assert asked.output.startswith("YouTube Shorts is down.\n")
+
+
 async def test_check_says_that_the_line_is_cut_with_status_3(box: Box, configured: tuple[str | Path, ...]) -> None:
     box.break_(mode="refuse")
     box.break_(feature=CONTROLS, mode="refuse")
@@ -100,17 +114,18 @@ async def test_check_as_json_holds_verdict_sights_and_results(box: Box, configur
     checked = await command("check --json", *configured)
     assert checked.status == 1
     found = json.loads(checked.output)
-    assert [service["answer"] for service in found["services"]] == ["partial"]
+    assert [service["answer"] for service in found["services"]] == ["partial", "up", "up", "up"]
     assert {"feature": "upload", "region": "here", "state": "down"} in found["services"][0]["states"]
     assert [(region["region"], region["seeing"]) for region in found["regions"]] == [("here", True)]
     assert [result["reason"] for result in found["results"] if not result["ok"]] == ["connect"]
-    assert len(found["results"]) == 22
+    assert len(found["results"]) == 28
 
 
 async def test_check_of_an_unknown_service_names_those_there_are() -> None:
     checked = await command("check tiktak")
     assert (checked.status, checked.output) == (3, "")
-    assert checked.errors == "outage-exporter: 'tiktak' is not a configured service (tiktok)\n"
+    known = "tiktok, youtube_shorts, instagram_reels, snapchat_spotlight"
+    assert checked.errors == f"outage-exporter: 'tiktak' is not a configured service ({known})\n"
 
 
 async def test_check_that_cannot_run_is_unknown_and_not_down(tmp_path: Path) -> None:
@@ -167,7 +182,7 @@ async def test_probe_refuses_what_it_cannot_probe_in_one_sentence(arguments: str
 async def test_config_check_counts_what_ships() -> None:
     checked = await command("config check")
     assert (checked.status, checked.errors) == (0, "")
-    assert "22" in checked.output
+    assert checked.output == "No mistake; services: 4, regions: 1, pairs: 28.\n"
 
 
 async def test_config_check_lists_every_mistake_with_its_place(tmp_path: Path) -> None:
