@@ -107,7 +107,9 @@ class Box:
             service = self.services[0]
         fault = Fault(Mode(mode), select(self.endpoints, host, feature, service), region, delay)
         if fault.mode in HTTP_MODES and all(endpoint.path is None for endpoint in fault.endpoints):
-            raise ValueError(f"{host or feature or service} is never sent a request, so it cannot answer {fault.mode!r}")
+            raise ValueError(
+                f"{host or feature or service} is never sent a request, so it cannot answer {fault.mode!r}"
+            )
         if region not in (None, *self._vantages):
             raise ValueError(f"the box knows no region {region!r}; add_region comes first")
         self._faults.insert(0, fault)

@@ -14,6 +14,8 @@ async def test_the_first_round_finds_everything_up_in_three_regions_with_one_att
         async with Exporter(tmp_path, SHIPPED, box.write_config(tmp_path, [socks, connect])) as exporter:
             fine = "feed, video, login, upload, live, api and ads are fine in 3 regions."
             await until(lambda: exporter.verdict("tiktok"), lambda found: found["sentences"] == [fine], within=15.0)
+            for name in box.services:
+                await exporter.until_answer(name, "up", within=15.0)
             assert (await exporter.verdict("tiktok"))["answer"] == "up"
             page = await exporter.metrics()
             attempts = page.series("probe_attempts_total")
@@ -22,14 +24,17 @@ async def test_the_first_round_finds_everything_up_in_three_regions_with_one_att
             assert page.total("probe_failures_total") == 0
             assert page.total("outage_region_seeing") == 3
             assert (await exporter.get("/-/ready"))[0] == 200
-            assert exporter.log.count("\n") == 23  # serving, 21 states and a verdict
+            for name in box.services[1:]:
+                assert (await exporter.verdict(name))["sentences"] == ["watch is fine in 3 regions."]
+            assert exporter.log.count("\n") == 35  # serving, 21 + 9 states and 4 verdicts
         assert {seen.region for seen in box.requests} == {"here", "eu-west", "us-east"}
         assert all("outage-exporter" in seen.user_agent for seen in box.requests)
 
 
 async def test_without_any_answer_the_first_round_says_that_the_line_is_cut(tmp_path: Path) -> None:
     async with Box() as box:
-        box.break_(mode="refuse")
+        for name in box.services:
+            box.break_(service=name, mode="refuse")
         box.break_(feature="controls", mode="refuse")
         async with Exporter(tmp_path, SHIPPED, box.write_config(tmp_path)) as exporter:
             verdict = await until(
