@@ -15,8 +15,10 @@ from exporter.config.reader import Reader
 
 def check(reader: Reader, services: Sequence[model.Service]) -> None:
     """Tell the reader what is wrong with the `alternatives` of services."""
+    # Those that are wrong themselves count as well: what is misspelt in their blocks is told there.
+    names = list(reader.root.get("services") or ())
     for service in services:
-        others = [other.name for other in services if other is not service]
+        others = [name for name in names if name != service.name]
         for index, name in enumerate(service.alternatives):
             route = ("services", service.name, "alternatives", index)
             if name == service.name:
