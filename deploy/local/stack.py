@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -45,7 +46,7 @@ def run(local: Local) -> int:
         death = supervise([_start(program, path, local) for program, path in found.items()], waiting.start)
         ended.set()
     if death is None:
-        print(f"All stopped; the data stays in {local.data}.", flush=True)
+        print("All stopped.", flush=True)
         return 0
     title = next(program.title for program in PROGRAMS if program.name == death.name)
     print(f"stack: {title} {death}, so all was stopped. What it said is above.", file=sys.stderr)
@@ -58,7 +59,7 @@ def _require_free(local: Local, programs: Mapping[Program, str]) -> None:
         ports = " and ".join(f"port {local.ports[program.name]} ({program.title})" for program in taken)
         others = " ".join(f"--port {program.name}=PORT" for program in taken)
         verb = "is" if len(taken) == 1 else "are"
-        raise OSError(f'{ports} {verb} taken; choose another with {others} (make run ARGS="{others}")')
+        raise OSError(f'{ports} {verb} taken; choose another with {others} (with make: ARGS="{others}")')
 
 
 def _is_free(port: int) -> bool:
@@ -79,7 +80,7 @@ def _claim(data: Path) -> TextIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise OSError(f"{data} is in use by another stack; choose another with --data (make run DATA=...)") from None
+        raise OSError(f"{data} is in use by another stack; choose another with --data (with make: DATA=...)") from None
     return lock
 
 
@@ -104,7 +105,7 @@ def _greet(local: Local, programs: Mapping[Program, str], mutes: Sequence[Mute])
         print(f"no {mute.receiver}: put its secret into {mute.secret} and start again")
     if mutes:
         print(f"Until then such alerts are seen at {local.url('alertmanager')}/ alone.")
-    print(f"Data is kept in {local.data}. Ctrl-C stops all.", flush=True)
+    print(f"Data: {local.data}. Ctrl-C stops all.", flush=True)
 
 
 def _say_when_ready(local: Local, programs: Sequence[Program], began: float, ended: threading.Event) -> None:
@@ -112,7 +113,8 @@ def _say_when_ready(local: Local, programs: Sequence[Program], began: float, end
     while waiting and not ended.wait(_ASK_EVERY):
         waiting = [program for program in waiting if not _answers(local.ports[program.name], program.ready)]
     if not ended.is_set():
-        print(f"Everything answers, {time.monotonic() - began:.1f} s after the start.", flush=True)
+        with suppress(OSError):  # nobody reads any more: supervision ends it all
+            print(f"Everything answers, {time.monotonic() - began:.1f} s after the start.", flush=True)
 
 
 def _answers(port: int, path: str) -> bool:
@@ -126,7 +128,8 @@ def _answers(port: int, path: str) -> bool:
         connection.close()
 
 
-def _port(text: str) -> tuple[str, int]:
+def parse_port(text: str) -> tuple[str, int]:
+    """NAME=PORT of the command line."""
     name, _, number = text.partition("=")
     names = [program.name for program in PROGRAMS]
     if name not in names or not number.isdecimal() or not 0 < int(number) < 65536:
@@ -139,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stack", description="Exporter, Prometheus, Alertmanager and Grafana.")
     parser.add_argument("--data", metavar="DIR", type=Path, default=Path("data"), help="default: %(default)s")
     parser.add_argument(
-        "--port", metavar="NAME=PORT", type=_port, action="append", default=[], help="another port for a program"
+        "--port", metavar="NAME=PORT", type=parse_port, action="append", default=[], help="another port for a program"
     )
     parser.add_argument(
         "--config.file",
@@ -171,6 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     multiprocessing.set_start_method("fork")
     try:
         return run(local)
+    except KeyboardInterrupt:
+        return 0  # before anything was started; later supervision hears it
     except (OSError, ValueError) as error:
         print(f"stack: {error}", file=sys.stderr)
         return 1

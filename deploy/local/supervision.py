@@ -108,7 +108,7 @@ class _Console:
             self._printer.write(message)
         except OSError:
             # Whoever read this is gone, as after `| head`: nobody would see the programs run on.
-            self._printer.output = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (until the end)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             signal.raise_signal(signal.SIGTERM)
 
     def _note(self, words: str) -> None:

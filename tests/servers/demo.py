@@ -1,8 +1,9 @@
-"""TikTok in a box and the exporter, breaking and mending by turns: `make demo`, or `python -m tests.servers.demo`.
+"""TikTok in a box and the whole stack, breaking and mending by turns: `make demo`, or `python -m tests.servers.demo`.
 
-Nothing leaves this machine. The configuration is the one that ships, with shorter intervals, so that a turn shows
-within a minute; the box adds where names are resolved, whom to trust, and two regions behind real proxies when those
-are installed. Needs root for ports 53, 80 and 443 on loopback addresses. Ctrl-C ends it and all that it started.
+Nothing leaves this machine. Rules and Alertmanager's configuration are those that ship, but that pages go to a receiver
+here, which prints what a phone would show. The exporter's configuration is the one that ships, with shorter intervals;
+the box adds where names are resolved, whom to trust, and two regions behind real proxies when those are installed.
+Needs root for ports 53, 80 and 443 on loopback addresses. Ctrl-C ends it and all that it started.
 """
 
 from __future__ import annotations
@@ -10,93 +11,49 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
+from deploy.local.programs import PROGRAMS
+from deploy.local.stack import parse_port
 from tests.servers.box import Box
-from tests.servers.faults import CONTROLS
-from tests.servers.program import Exporter, hastened
+from tests.servers.local import LocalStack
+from tests.servers.pages import DEADMAN, PAGER, Notice, Pages
+from tests.servers.program import hastened
 from tests.servers.proxies import Microsocks, MissingProgramError, Tinyproxy
+from tests.servers.turns import EU, TURNS, UP, US, Turn
 
-PORT = 19720
+EVERY = 300.0
+"""Seconds of a turn: time for a page, which comes within two minutes of an outage."""
+
 INTERVALS_PER_TURN = 12
 BROKEN_FOR = 2 / 3
 """Of a turn; the rest is for healing."""
 
-EU, US = "eu-west", "us-east"
+STARTS_WITHIN = 60.0
 _ASK_EVERY = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What is broken, as arguments of `Box.break_`, and what the exporter should then say."""
-
-    did: str
-    faults: tuple[dict[str, Any], ...]
-    headline: str
-    sentence: str
-
-    @property
-    def region(self) -> str | None:
-        """The region it is about."""
-        return self.faults[0].get("region")
-
-
-UP = "TikTok is up."
-TURNS = (
-    Turn("uploads are cut off", ({"feature": "upload", "mode": "reset"},), "TikTok is partly down.", "upload is down"),
-    Turn(
-        f"the controls of {US} do not answer",
-        ({"feature": CONTROLS, "region": US, "mode": "reset"},),
-        UP,
-        f"{US} is blind",
-    ),
-    Turn(
-        f"live is cut off, seen from {EU} alone",
-        ({"feature": "live", "region": EU, "mode": "reset"},),
-        "TikTok is partly down.",
-        "live is down in 1 of",
-    ),
-    Turn(
-        "short links answer 503",
-        ({"host": "vm.tiktok.com", "mode": "status 503"},),
-        "TikTok is up, but degraded.",
-        "feed is degraded",
-    ),
-    Turn("the API shows a bot wall", ({"feature": "api", "mode": "blocked"},), UP, "api turns our probes away"),
-    Turn("every certificate of TikTok has expired", ({"mode": "bad certificate"},), "TikTok is down.", "feed is down"),
-    Turn(
-        "nothing answers at all, nor do the controls",
-        ({"mode": "refuse"}, {"feature": CONTROLS, "mode": "refuse"}),
-        "We can't tell whether TikTok is down.",
-        "the problem is on your end",
-    ),
-)
-
-
 class Demo:
-    """One box with its exporter; `stop` ends it."""
+    """One box with its stack; `stop` ends it."""
 
-    def __init__(self, box: Box, exporter: Exporter, regions: set[str], every: float) -> None:
+    def __init__(self, box: Box, local: LocalStack, regions: set[str], every: float) -> None:
         self._box = box
-        self._exporter = exporter
+        self._local = local
         self._regions = regions
         self._every = every
         self._all_well = f"ads are fine in {1 + len(regions)} region"
         self.stop = asyncio.Event()
 
     async def play(self) -> None:
-        """Turn after turn, until `stop` or until the exporter ends."""
-        await self._listen(UP, self._all_well, time.monotonic() + self._every)
+        """Turn after turn, until `stop`; ChildProcessError when the stack ends by itself."""
+        await self._listen(UP, self._all_well, time.monotonic() + STARTS_WITHIN)
         turns = [turn for turn in TURNS if turn.region is None or turn.region in self._regions]
         while not self.stop.is_set():
             for turn in turns:
@@ -127,37 +84,49 @@ class Demo:
 
     async def _sentence(self, headline: str, part: str) -> str | None:
         """The exporter's sentence that holds `part`, when `headline` is what it says."""
-        verdict = await self._exporter.verdict("tiktok")
-        sentences = verdict["sentences"] if verdict["headline"] == headline else []
-        return next((sentence for sentence in sentences if part in sentence), None)
+        with suppress(aiohttp.ClientConnectionError, TimeoutError):  # it starts, or it ends
+            services = (await self._local.get("exporter", "/api/v1/status"))["services"]
+            (verdict,) = (each for each in services if each["service"] == "tiktok")
+            sentences = verdict["sentences"] if verdict["headline"] == headline else []
+            return next((sentence for sentence in sentences if part in sentence), None)
+        return None
 
     async def _pause_until(self, at: float) -> None:
-        stopped, ended = asyncio.create_task(self.stop.wait()), asyncio.create_task(self._exporter.process.wait())
+        stopped, ended = asyncio.create_task(self.stop.wait()), asyncio.create_task(self._local.process.wait())
         try:
             await asyncio.wait(
                 {stopped, ended}, timeout=max(0.0, at - time.monotonic()), return_when=asyncio.FIRST_COMPLETED
             )
             if ended.done() and not self.stop.is_set():
-                raise ChildProcessError(f"the exporter ended with status {ended.result()}: {self._exporter.log}")
+                if status := ended.result():
+                    raise ChildProcessError(f"the stack ended with status {status}")
+                self.stop.set()
         finally:
             stopped.cancel()
             ended.cancel()
 
 
-async def run(port: int, every: float) -> None:
+async def run(ports: Mapping[str, int], every: float) -> None:
     """Play until SIGINT or SIGTERM; OSError says why it cannot."""
-    _require_free(port)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-")))
         box = await stack.enter_async_context(Box())
         proxies = await _proxies(box, stack)
+        pages = await stack.enter_async_context(Pages(Phone().show))
         interval = every / INTERVALS_PER_TURN
-        files = (hastened(folder, interval), box.write_config(folder, proxies))
-        exporter = await stack.enter_async_context(Exporter(folder, *files, port=port))
-        demo = Demo(box, exporter, {proxy.region for proxy in proxies}, every)
+        _greet(interval, every)
+        local = LocalStack(
+            folder / "data",
+            f"--alertmanager.file={pages.write_config(folder)}",
+            "--log.level=warn",
+            files=(hastened(folder, interval), box.write_config(folder, proxies)),
+            ports=ports,
+            environment=pages.environment,
+        )
+        await stack.enter_async_context(local)
+        demo = Demo(box, local, {proxy.region for proxy in proxies}, every)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, demo.stop.set)
-        _greet(exporter.url, interval, every)
         await demo.play()
         say("ending.")
 
@@ -172,21 +141,30 @@ async def _proxies(box: Box, stack: AsyncExitStack) -> Sequence[Microsocks | Tin
     return started
 
 
-def _require_free(port: int) -> None:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError as error:
-        raise OSError(f"port {port} is taken; choose another with --port") from error
+class Phone:
+    """Prints what its owner is told: a page in full, of the rest the title, of the dead man's switch the first beat."""
+
+    def __init__(self) -> None:
+        self._beating = False
+
+    def show(self, notice: Notice) -> None:
+        if notice.channel == PAGER:
+            say(f"the phone {'is told' if notice.resolved else 'rings'}: {notice.title}")
+            first, *rest = notice.body.splitlines() or [""]
+            for line in rest if first in notice.title else (first, *rest):
+                print(f"         | {line}", flush=True)
+        elif notice.channel != DEADMAN:
+            say(f"{notice.channel}: {notice.title}")
+        elif not self._beating:
+            self._beating = True
+            say(f"the dead man's switch hears its first beat ({notice.title}).")
 
 
-def _greet(url: str, interval: float, every: float) -> None:
+def _greet(interval: float, every: float) -> None:
     print(
-        f"TikTok in a box is up, and the exporter probes it every {interval:.3g} s. No packet leaves this machine.\n"
-        f"  {url}/               the verdict\n"
-        f"  {url}/probes         every endpoint in every region, with reasons\n"
-        f"  {url}/api/v1/status  the same as JSON\n"
-        f"  {url}/metrics        for Prometheus\n"
-        f"Something else breaks and heals every {every:g} s. Ctrl-C ends it all.",
+        f"TikTok in a box, and the whole stack, probed every {interval:.3g} s. No packet leaves this machine.\n"
+        f"Every {every:g} s something else breaks and heals. A page comes within two minutes of an outage that lasts,\n"
+        "and is taken back five minutes after all is well again: expect it in the turn after. Ctrl-C ends it all.",
         flush=True,
     )
 
@@ -204,13 +182,17 @@ def _seconds(text: str) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="demo", description="TikTok in a box and the exporter; no internet needed.")
-    parser.add_argument("--port", type=int, default=PORT, help="where the exporter serves (default: %(default)s)")
-    parser.add_argument("--every", type=_seconds, default=60.0, help="seconds of a turn (default: %(default)g)")
+    parser = argparse.ArgumentParser(prog="demo", description="TikTok in a box and the whole stack, without internet.")
+    parser.add_argument(
+        "--port", metavar="NAME=PORT", type=parse_port, action="append", default=[], help="another port for a program"
+    )
+    parser.add_argument("--every", type=_seconds, default=EVERY, help="seconds of a turn (default: %(default)g)")
     options = parser.parse_args()
     try:
-        asyncio.run(run(options.port, options.every))
-    except (OSError, RuntimeError, aiohttp.ClientConnectionError) as error:
+        asyncio.run(run({program.name: program.port for program in PROGRAMS} | dict(options.port), options.every))
+    except ChildProcessError:
+        return 1  # the stack has said why
+    except (OSError, RuntimeError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0

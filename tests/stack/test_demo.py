@@ -1,4 +1,4 @@
-"""The demonstration: two short turns, each seen by the exporter as announced, and a clean end."""
+"""The demonstration: turns seen by the exporter as announced, a page on the phone, and a clean end."""
 
 from __future__ import annotations
 
@@ -11,27 +11,33 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.servers.demo import TURNS
-from tests.servers.program import free_port, until
+from tests.servers.local import ENDS_WITHIN, free_ports
+from tests.servers.program import until
+from tests.servers.turns import TURNS
 
 LOWEST_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 SHORT_TURN = "12"
+LONG_TURN = "150"
+"""Seconds, of which 100 are an outage: enough for a page."""
 
 
-async def demo(*arguments: str, prefix: tuple[str, ...] = ()) -> asyncio.subprocess.Process:
+async def demo(
+    *arguments: str, ports: dict[str, int] | None = None, prefix: tuple[str, ...] = ()
+) -> asyncio.subprocess.Process:
+    flags = [f"--port={name}={port}" for name, port in (ports or free_ports()).items()]
     return await asyncio.create_subprocess_exec(
-        *(*prefix, sys.executable, "-m", "tests.servers.demo", *arguments),
+        *(*prefix, sys.executable, "-m", "tests.servers.demo", *flags, *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
 
 
-async def read_until(process: asyncio.subprocess.Process, part: str) -> list[str]:
+async def read_until(process: asyncio.subprocess.Process, part: str, within: float = 60.0) -> list[str]:
     """The lines that it prints up to the first with `part`."""
     assert process.stdout is not None
     lines: list[str] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(within):
         while not lines or part not in lines[-1]:
             line = await process.stdout.readline()
             assert line, f"it ended without {part!r}: {lines}"
@@ -40,50 +46,88 @@ async def read_until(process: asyncio.subprocess.Process, part: str) -> list[str
 
 
 async def test_each_turn_is_seen_as_announced_and_ctrl_c_ends_everything() -> None:
-    port = free_port()
-    process = await demo("--every", SHORT_TURN, "--port", str(port))
+    ports = free_ports()
+    process = await demo("--every", SHORT_TURN, ports=ports)
     try:
         greeting = "".join(await read_until(process, "it says: TikTok is up."))
-        assert f"http://127.0.0.1:{port}/metrics" in greeting
+        for name in ("exporter", "prometheus", "alertmanager"):
+            assert f"http://localhost:{ports[name]}/" in greeting
+        assert "taken back five minutes after" in greeting
         for turn in TURNS[:2]:
             announced = (await read_until(process, "broke: "))[-1]
             assert turn.did in announced
             assert turn.headline in announced
-            said = await read_until(process, "later it says: ")
-            assert len(said) == 1, said
-            assert turn.headline in said[0]
-            assert turn.sentence in said[0]
+            said = (await read_until(process, "later it says: "))[-1]
+            assert turn.headline in said
+            assert turn.sentence in said
             await read_until(process, "mended.")
             assert "TikTok is up." in (await read_until(process, "later it says: "))[-1]
         started = psutil.Process(process.pid).children(recursive=True)
-        assert len(started) >= 4
+        assert len(started) >= 7
         process.send_signal(signal.SIGINT)
-        output, errors = await asyncio.wait_for(process.communicate(), 15)
+        output, errors = await asyncio.wait_for(process.communicate(), 2 * ENDS_WITHIN)
         assert process.returncode == 0
         assert errors == b""
-        assert output.decode().rstrip().endswith("ending.")
+        assert output.decode().rstrip().endswith("All stopped.")
 
         async def alive() -> list[int]:
             return [child.pid for child in started if child.is_running()]
 
         await until(alive, lambda left: not left, 5)
     finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.communicate()
+        await end(process)
+
+
+async def test_an_outage_rings_the_phone_with_its_feature_its_reason_and_what_to_do() -> None:
+    process = await demo("--every", LONG_TURN)
+    try:
+        await read_until(process, f"broke: {TURNS[0].did}")
+        rings = (await read_until(process, "the phone rings: ", float(LONG_TURN)))[-1]
+        assert "TikTok upload is down in 3 of 3 regions" in rings
+        page = await read_until(process, "| Do: ")
+        assert any("| Reason" in line for line in page)
+    finally:
+        await end(process)
+
+
+async def test_a_stack_that_dies_ends_the_demonstration() -> None:
+    process = await demo("--every", SHORT_TURN)
+    try:
+        await read_until(process, "it says: TikTok is up.")
+        (victim,) = (
+            child for child in psutil.Process(process.pid).children(recursive=True) if child.name() == "prometheus"
+        )
+        victim.kill()
+        _, errors = await asyncio.wait_for(process.communicate(), 2 * ENDS_WITHIN)
+        assert process.returncode == 1
+        assert errors.decode() == (
+            "stack: Prometheus was killed by SIGKILL, so all was stopped. What it said is above.\n"
+        )
+    finally:
+        await end(process)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    await process.communicate()
 
 
 async def test_a_taken_port_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        process = await demo("--port", str(port))
+        process = await demo(ports=free_ports() | {"exporter": port})
         _, errors = await process.communicate()
-    assert (process.returncode, errors.decode()) == (1, f"demo: port {port} is taken; choose another with --port\n")
+    assert process.returncode == 1
+    assert errors.decode() == (
+        f"stack: port {port} (exporter) is taken; choose another with --port exporter=PORT"
+        ' (with make: ARGS="--port exporter=PORT")\n'
+    )
 
 
 @pytest.mark.skipif(int(LOWEST_PORT.read_text()) <= 53, reason="on this machine anybody may serve low ports")
 async def test_without_the_right_to_low_ports_it_says_that_it_needs_root() -> None:
-    process = await demo("--port", str(free_port()), prefix=("setpriv", "--bounding-set=-net_bind_service"))
+    process = await demo(prefix=("setpriv", "--bounding-set=-net_bind_service"))
     _, errors = await process.communicate()
     assert process.returncode == 1
     assert "which needs root" in errors.decode()
