@@ -105,7 +105,7 @@ def _run_grafana(binary: str, local: Local) -> list[str]:
 
 
 def _grafana_environment(binary: str, local: Local) -> dict[str, str]:
-    folder = local.data / "grafana"
+    folder = local.data.resolve() / "grafana"  # Grafana takes what is relative from its own home
     return {
         "GF_SERVER_HTTP_ADDR": HOST,
         "GF_SERVER_HTTP_PORT": str(local.ports["grafana"]),

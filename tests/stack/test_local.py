@@ -158,6 +158,24 @@ async def test_the_start_says_where_everything_is_and_who_cannot_be_told(stack: 
     )
 
 
+async def test_the_configuration_that_ships_is_good_as_it_is() -> None:
+    file = ROOT / "deploy" / "local" / "prometheus.yml"
+    checked = await asyncio.create_subprocess_exec(
+        "promtool", "check", "config", file, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await checked.communicate()
+    assert checked.returncode == 0, output
+    assert f"{len(list(RULES.glob('*.yml')))} rule files found" in output.decode()
+
+
+def test_grafana_reckons_with_the_interval_at_which_prometheus_scrapes() -> None:
+    scraped = yaml.safe_load((ROOT / "deploy" / "local" / "prometheus.yml").read_text())["global"]["scrape_interval"]
+    (source,) = yaml.safe_load((ROOT / "grafana" / "provisioning" / "datasources" / "prometheus.yml").read_text())[
+        "datasources"
+    ]
+    assert source["jsonData"]["timeInterval"] == scraped
+
+
 async def test_what_has_its_secret_is_told_and_the_routing_stays(tmp_path: Path) -> None:
     local = Local(data=tmp_path, ports=free_ports())
     secret = tmp_path / "secrets" / "pagerduty_routing_key"
