@@ -123,12 +123,13 @@ def replay(scene: Scene, step: float) -> Iterator[str]:
     yield from timeline.openmetrics()
 
 
-def show(timeline: Timeline, simulation: Simulation, outage: PastOutage) -> None:
-    """Add what the page and people's reports show now."""
+def show(timeline: Timeline, simulation: Simulation, outage: PastOutage | None) -> None:
+    """Add what the page and, in an outage, people's reports show now."""
     timeline.begin(simulation.now)
     timeline.page(simulation.page.pieces(simulation.store, openmetrics=True))
-    for service in simulation.store.config.services:
-        for feature in service.features if service.name == _TIKTOK else ():
+    features = {one.name: one.features for one in simulation.store.config.services}.get(_TIKTOK, ())
+    if outage is not None:
+        for feature in features:
             _show_reports(timeline, simulation.now, outage, feature.name)
 
 

@@ -58,7 +58,7 @@ class Effect:
 
     `reason` is why they fail; None makes them slow. `features` are names of features, or `controls`; `regions`
     names of regions; each empty for all: with both empty, it is the line that is dead. `share` of the attempts
-    is hit.
+    is hit. A bot wall turns only http away.
     """
 
     start: float
@@ -75,6 +75,7 @@ class Effect:
             self.start <= at < self.end
             and (not self.features or feature in self.features)
             and (not self.regions or pair.region.name in self.regions)
+            and (self.reason is not Reason.BLOCKED or pair.endpoint.kind == "http")
             and (self.share >= 1.0 or chance(pair.hash, at) < self.share)
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from exporter.metrics import text
@@ -25,6 +25,11 @@ class _Family:
     header: str
     series: dict[str, array[float]] = field(default_factory=dict)
 
+    def take(self, lines: Iterable[str], index: int) -> None:
+        for line in lines:
+            series, _, value = line.rpartition(" ")
+            self.add(series, index, float(value))
+
     def add(self, series: str, index: int, value: float) -> None:
         values = self.series.get(series)
         if values is None:
@@ -35,10 +40,14 @@ class _Family:
 
 
 class Timeline:
-    """Values by family, series and moment. Moments are unix seconds and only grow."""
+    """Values by family, series and moment. Moments are unix seconds and only grow.
 
-    def __init__(self) -> None:
+    `wanted` are the names of the families that are kept, as they stand in TYPE; None for all.
+    """
+
+    def __init__(self, wanted: Container[str] | None = None) -> None:
         self.moments: list[float] = []
+        self._wanted = wanted
         self._families: dict[str, _Family] = {}
 
     def begin(self, at: float) -> None:
@@ -46,24 +55,27 @@ class Timeline:
         self.moments.append(at)
 
     def page(self, pieces: Iterable[bytes]) -> None:
-        """Add a page in OpenMetrics without its end."""
-        index = len(self.moments) - 1
-        family, header = _Family(""), ""
-        for line in b"".join(pieces).decode().splitlines():
-            if line.startswith("# HELP "):
-                header = line
-            elif line.startswith("#"):
-                name = line.split(" ")[2]
-                family = self._families.setdefault(name, _Family(f"{header}\n{line}\n"))
-            else:
-                series, _, value = line.rpartition(" ")
-                family.add(series, index, float(value))
+        """Add a page in OpenMetrics without its end; HELP and TYPE stand before a family's first piece."""
+        index, family = len(self.moments) - 1, None
+        for piece in pieces:
+            lines = piece.decode().splitlines()
+            if lines[0].startswith("#"):
+                family = self._family(*lines[:2])
+                lines = lines[2:]
+            if family is not None:
+                family.take(lines, index)
 
     def gauge(self, name: str, explained: str, value: float, **labels: str) -> None:
         """Add one sample of a family that no page has."""
         header = text.header(name, explained, "gauge", openmetrics=True).decode()
         family = self._families.setdefault(name, _Family(header))
         family.add(f"{name}{{{text.labelled(**labels)}}}", len(self.moments) - 1, value)
+
+    def _family(self, explained: str, typed: str) -> _Family | None:
+        name = typed.split(" ")[2]
+        if self._wanted is not None and name not in self._wanted:
+            return None
+        return self._families.setdefault(name, _Family(f"{explained}\n{typed}\n"))
 
     def series(self) -> Iterator[tuple[str, list[float | None]]]:
         """Each series as it stands on the page, with its values by moment; None where it was absent."""

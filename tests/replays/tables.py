@@ -1,0 +1,100 @@
+"""The results as markdown: what results.md holds."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.replays import past, quiet
+from tests.replays.measure import Measured
+
+COMMITTED = Path(__file__).with_name("results.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Of all replays."""
+
+    past: tuple[past.Row, ...]
+    quiet: tuple[quiet.Month, ...]
+
+
+def results() -> Results:
+    """Run everything, on as many processors as there are."""
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        rows = pool.map(past.measured, list(past.cases()))
+        months = pool.map(quiet.measured, range(quiet.MONTHS))
+        return Results(tuple(rows), tuple(months))
+
+
+def markdown(found: Results) -> str:
+    """Both tables."""
+    return "\n\n".join(
+        (
+            "Made by `python -m tests.replays > tests/replays/results.md`; a test compares.",
+            "## Documented outages",
+            _table(_PAST, map(_past, found.past)),
+            "## A quiet year",
+            _table(_QUIET, map(_quiet, found.quiet)),
+            _sum(found.quiet),
+        )
+    )
+
+
+_PAST = ("outage", "probed from", "right verdict", "after", "first page", "after", "pages", "ended", "warned", "agree")
+_QUIET = ("month", "events", "verdicts besides up", "pages", "warnings", "agree")
+
+
+def _past(row: past.Row) -> Sequence[str]:
+    pages = row.measured.pages
+    unseen = "" if row.seen else " (probes see nothing)"
+    return (
+        row.outage.name,
+        ", ".join(row.regions),
+        f"{row.right}{unseen}",
+        past.duration(row.right_after),
+        pages[0].alert if pages else "-",
+        past.duration(row.page_after),
+        _counted(page.alert for page in pages) or "none",
+        past.duration(row.resolved_after),
+        f"{row.told_by} {past.duration(row.told_after)}" if row.told_by else "-",
+        _agreement(row.measured),
+    )
+
+
+def _quiet(month: quiet.Month) -> Sequence[str]:
+    warned = sorted(name for severity, name in month.measured.first if severity == "warning")
+    return (
+        f"{month.number + 1}",
+        _counted(month.kinds),
+        ", ".join(sorted(answer for answer in month.answers if answer != "up")) or "-",
+        _counted(page.alert for page in month.measured.pages) or "none",
+        ", ".join(warned) or "-",
+        _agreement(month.measured),
+    )
+
+
+def _sum(months: Sequence[quiet.Month]) -> str:
+    events = sum(len(month.kinds) for month in months)
+    cuts = sum(kind in quiet.CUTS for month in months for kind in month.kinds)
+    pages = Counter(page.alert for month in months for page in month.measured.pages)
+    said = ", ".join(f"{name} {count}" for name, count in sorted(pages.items())) or "none"
+    return f"{events} events, {cuts} of them cuts of the own line for minutes and more. Pages: {said}.\n"
+
+
+def _counted(names: Iterable[str]) -> str:
+    return ", ".join(f"{count} x {name}" if count > 1 else name for name, count in Counter(names).items())
+
+
+def _agreement(measured: Measured) -> str:
+    return f"{measured.agreed} of {measured.agreed + measured.disagreed}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
