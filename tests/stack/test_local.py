@@ -123,6 +123,7 @@ async def test_the_watchdog_arrives_at_alertmanager(stack: LocalStack) -> None:
     async def names() -> set[str]:
         return {alert["labels"]["alertname"] for alert in await stack.get("alertmanager", "/api/v2/alerts")}
 
+    # What Prometheus evaluates in its first five seconds goes to nobody, and is sent again a minute later.
     await until(names, lambda found: "Watchdog" in found, 120)
     found = (await stack.get("prometheus", "/api/v1/alertmanagers"))["data"]["activeAlertmanagers"]
     assert [each["url"] for each in found] == [f"http://localhost:{stack.ports['alertmanager']}/api/v2/alerts"]
