@@ -1,6 +1,6 @@
-"""The documented outages, each from ten minutes before to half an hour after and a little more.
+"""The documented outages, each from five minutes before to twenty minutes after.
 
-Of a long one the middle is left out: after half an hour its end follows. Nothing changes meanwhile, which is
+Of a long one the middle is left out: after twenty minutes its end follows. Nothing changes meanwhile, which is
 asserted. History begins with the scene, so that the burn rates' long windows hold less calm than in life.
 """
 
@@ -16,8 +16,8 @@ from exporter.model import Answer, Config, PastOutage
 from exporter.simulation import Simulation
 from tests.replays.measure import Measured, Scraping
 
-BEFORE, SETTLING = 600.0, 1800.0
-LASTS, AFTER = 1800.0, 2100.0
+BEFORE, SETTLING = 300.0, 1800.0
+LASTS, AFTER = 1200.0, 1200.0
 """Seconds that are kept of an outage and of the time behind it."""
 
 UNSEEN_AFTER = 300.0
