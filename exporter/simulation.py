@@ -17,7 +17,7 @@ from exporter.metrics import Page
 from exporter.model import CONTROLS, Answer, Config, Location, Pair, Reason, Region, Result, SampleKey
 from exporter.schedule import Run, Schedule
 from exporter.state import Change, Store
-from exporter.verdict import SLOW_RUNS_TO_DEGRADED, SUCCESSES_TO_UP
+from exporter.verdict import SLOW_RUNS_TO_DEGRADED, SUCCESSES_TO_UP, Track
 
 REGIONS = {
     "us-east": Location(39.0, -77.5),
@@ -151,18 +151,24 @@ class Simulation:
 
     def _finish(self, run: Run, result: Result) -> None:
         self._schedule.done(run, result, self.now)
+        before = self.store.records[run.pair.key].track
         record = self.store.record(run.pair.key, result)
         assert record is not None
         self.page.update(record, result)
         self._schedule.soon(self.store.controls_asked(run.pair.key, result), self.now)
         # Twice a second, as the product does, would judge the same again and again.
-        if not self._calm(run.pair.key):
+        if _says(before) != _says(record.track):
             self.judge()
 
     def _calm(self, key: tuple[str, str, str]) -> bool:
         track = self.store.records[key].track
         settled = track.successes > SUCCESSES_TO_UP and track.quick > max(SUCCESSES_TO_UP, SLOW_RUNS_TO_DEGRADED)
         return settled and track.excuse is None
+
+
+def _says(track: Track) -> tuple[object, ...]:
+    """What of a pair can change a verdict; of a control the first failure does."""
+    return track.standing, track.excuse, track.failures == 0
 
 
 class _Facts:

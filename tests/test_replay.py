@@ -73,7 +73,7 @@ def test_an_outage_is_down_from_its_start_to_its_end(capsys: pytest.CaptureFixtu
     assert (min(down), max(down)) == (outage.start - 3600, outage.end + 3600)
     times = [at for at, holds in down.items() if holds]
     assert outage.start < times[0] < outage.start + 300
-    assert outage.end < times[-1] < outage.end + 300
+    assert outage.end <= times[-1] < outage.end + 300
     assert text.endswith("# EOF\n")
     assert said.startswith("2020-07-gcp: probes saw it. No source gives its times")
 
