@@ -20,6 +20,9 @@ from exporter.verdict import FAILURES_TO_DOWN
 CONFIRM_AFTER = (5.0, 10.0)
 """Seconds from a failure to its first confirmation, and from that to the second."""
 
+SOON_APART = 15.0
+"""Seconds from the start of a run to one of the same pair that is asked for beside its schedule."""
+
 FIRST_RUNS_PER_SECOND = 200.0
 """New pairs do not wait a whole interval for their first run, but neither do all run at once."""
 
@@ -58,6 +61,7 @@ class _Entry:
     failures: int = 0
     running: bool = False
     last_started: float = -math.inf
+    next_at: float = -math.inf
 
 
 class Schedule:
@@ -82,7 +86,7 @@ class Schedule:
         for pair in new:
             entry = self._entries[pair.key] = _Entry(pair, _fraction(pair))
             spread = min(pair.endpoint.interval, max(1.0, len(new) / FIRST_RUNS_PER_SECOND))
-            self._push(now + spread * entry.fraction, pair.key, 0)
+            self._plan(entry, now + spread * entry.fraction)
 
     def next_at(self) -> float | None:
         """When the next run is due, on the monotonic clock; None when there is none."""
@@ -97,17 +101,17 @@ class Schedule:
             if entry is None:
                 continue
             if item.number == 0:
-                self._push(self._following(entry, item.at, now), item.key, 0)
+                self._plan(entry, self._following(entry, item.at, now))
             if self._may_start(entry, item.number):
                 self._start(entry, now)
                 runs.append(Run(entry.pair, item.number, now - item.at))
         return runs
 
     def soon(self, keys: Iterable[PairKey], now: float) -> None:
-        """Run these beside their schedule, once and now, unless they ran within the last two seconds."""
+        """Run these beside their schedule, once and now, unless they ran lately or will soon run by themselves."""
         for key in keys:
             entry = self._entries.get(key)
-            if entry is not None and not entry.running and now - entry.last_started > 2.0:
+            if entry is not None and not entry.running and self._has_room(entry, now):
                 self._push(now, key, 1)
 
     def done(self, run: Run, result: Result, now: float) -> None:
@@ -123,6 +127,12 @@ class Schedule:
         entry.failures += 1
         if entry.failures < FAILURES_TO_DOWN and run.number < len(CONFIRM_AFTER):
             self._push(now + CONFIRM_AFTER[run.number], run.pair.key, run.number + 1)
+
+    @staticmethod
+    def _has_room(entry: _Entry, now: float) -> bool:
+        """Whether a run beside the schedule would have ended, even by its timeout, before the scheduled one begins."""
+        ends = now + entry.pair.endpoint.timeout
+        return now - entry.last_started > SOON_APART and ends < entry.next_at
 
     def _may_start(self, entry: _Entry, number: int) -> bool:
         if entry.running:
@@ -150,6 +160,10 @@ class Schedule:
         missed = math.floor((now - following) / interval) + 1
         self.skipped["late"] += missed
         return following + missed * interval
+
+    def _plan(self, entry: _Entry, at: float) -> None:
+        entry.next_at = at
+        self._push(at, entry.pair.key, 0)
 
     def _push(self, at: float, key: PairKey, number: int) -> None:
         self._order += 1
