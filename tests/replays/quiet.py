@@ -15,6 +15,7 @@ from exporter.model import CONTROLS, Answer, Config, Reason, State
 from exporter.simulation import Effect, Simulation, chance, fleet
 from tests.replays.measure import Measured, Scraping
 from tests.replays.past import shipped
+from tests.replays.promtool import STEP
 
 MONTHS = 12
 BEGIN = 1_767_225_600.0  # 2026-01-01
@@ -170,7 +171,7 @@ def measured(month: int) -> Month:
     assert simulation.steady
     scraping = Scraping(simulation)
     for event in happening:
-        scraping.until(event.effect.end + CALM - 1.0)
+        scraping.until(event.effect.end + CALM - STEP)
         _assert_calm(simulation, event)
     answers = {change.after for at, change in simulation.changes if not change.feature and at > BEGIN + SETTLING}
     found = frozenset(answer for answer in answers if isinstance(answer, Answer))
