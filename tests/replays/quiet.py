@@ -51,7 +51,7 @@ def _blip(start: float, end: float, draw: Draw) -> Effect:
 
 
 def _loss(start: float, end: float, draw: Draw) -> Effect:
-    return Effect(start, end, Reason.TIMEOUT, _FEATURES, share=0.08)
+    return Effect(start, end, Reason.TIMEOUT, _FEATURES, share=0.02)
 
 
 def _slow(start: float, end: float, draw: Draw) -> Effect:
@@ -92,7 +92,7 @@ class Kind:
 KINDS = (
     Kind("a feature blips in a region", _blip, 12, 0.3, 1.5),
     Kind("the line blips", _cut, 3, 0.2, 1.2),
-    Kind("one attempt in twelve is lost everywhere", _loss, 3, 8, 12),
+    Kind("one attempt in fifty is lost everywhere", _loss, 3, 8, 12),
     Kind("a slow night", _slow, 6, 11, 15),
     Kind("a region fails", _region, 6, 6, 12),
     Kind("a region fails for hours", _region, 1, 90, 90),
