@@ -190,7 +190,7 @@ def _update(page: Page, store: Store, draw: random.Random) -> float:
     """Seconds for one result, as the second of each pair comes in."""
     results = [(record, _result(draw, _NOW + 1)) for record in store.records.values()]
     for record, result in results:
-        record.take(result)
+        record.take(result, 0.0)
 
     def update_all() -> None:
         for record, result in results:

@@ -35,23 +35,24 @@ async def check(config: Config, progress: Progress) -> Store:
     store = Store(time.time)
     store.apply(config)
     network = Network(config.network)
-    pairs: Sequence[Pair] = config.pairs
-    for number in range(FAILURES_TO_DOWN):
-        await _round(pairs, network, store, number, progress)
-        pairs = _unproven(config, store)
-        if not pairs or not any(sight.seeing for sight in store.sights.values()):
+    await _round(config.pairs, network, store, 0, progress)
+    for number in range(1, FAILURES_TO_DOWN):
+        controls, failing = _unproven(config, store)
+        if not (controls or failing) or not any(sight.seeing for sight in store.sights.values()):
             break
         await asyncio.sleep(CONFIRM_AFTER)
+        # The controls first: a failure counts when it comes again after one of them has answered.
+        for pairs in (controls, failing):
+            await _round(pairs, network, store, number, progress)
     return store
 
 
-def _unproven(config: Config, store: Store) -> list[Pair]:
-    """Pairs whose failure is not confirmed, and the controls of their regions."""
-    store.judge()
+def _unproven(config: Config, store: Store) -> tuple[list[Pair], list[Pair]]:
+    """The controls of the regions where anything fails, and the pairs whose failure is not confirmed."""
     failing = [pair for pair in config.pairs if store.records[pair.key].track.failures]
     regions = {pair.region.name for pair in failing}
     controls = [p for p in config.pairs if p.endpoint.service == CONTROLS and p.region.name in regions]
-    return list({pair.key: pair for pair in (*failing, *controls)}.values())
+    return controls, [pair for pair in failing if pair.endpoint.service != CONTROLS]
 
 
 async def _round(pairs: Sequence[Pair], network: Network, store: Store, number: int, progress: Progress) -> None:

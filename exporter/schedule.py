@@ -20,7 +20,7 @@ from exporter.verdict import FAILURES_TO_DOWN
 CONFIRM_AFTER = (5.0, 10.0)
 """Seconds from a failure to its first confirmation, and from that to the second."""
 
-SOON_APART = 15.0
+SOON_APART = 10.0
 """Seconds from the start of a run to one of the same pair that is asked for beside its schedule."""
 
 FIRST_RUNS_PER_SECOND = 200.0

@@ -36,15 +36,15 @@ class Record:
         """What is kept, newest first."""
         return sorted((*self.succeeded, *self.failed), key=lambda result: -result.started)
 
-    def take(self, result: Result) -> None:
-        """Count and keep one more result."""
+    def take(self, result: Result, seen_at: float) -> None:
+        """Count and keep one more result; `seen_at` is when a control of its region last answered, unix seconds."""
         self.attempts += 1
         if result.reason is not None:
             self.failures[result.reason] = self.failures.get(result.reason, 0) + 1
         (self.succeeded if result.ok else self.failed).append(result)
         if result.attempt == 0:
             self.latest = result
-        self.track = advance(self.track, result, self.pair.endpoint.degraded_above)
+        self.track = advance(self.track, result, self.pair.endpoint.degraded_above, seen_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ class Store:
         """Take a result; None when a reload has taken its pair away meanwhile."""
         record = self.records.get(key)
         if record is not None:
-            record.take(result)
+            controls = [self.records[control].track for control in self.controls_of(key[2])]
+            record.take(result, max((track.succeeded_at for track in controls), default=0.0))
         return record
 
     def controls_of(self, region: str) -> list[PairKey]:

@@ -4,7 +4,8 @@
    failures in a row (the scheduled run and both confirmations) make a pair down, two successes
    make it up again; three slow successes in a row make it slow, two quick ones end that.
 2. Controls decide whether a region sees the internet. A blind region's states are unknown, and a
-   failure counts only when a control has answered there since the failure began.
+   pair is down only when it failed again after a control had answered there: else it may have been
+   the line, which has come back since.
 3. The tracks of a feature's endpoints make its state in a region.
 4. The states across regions make the feature's answer: with at least three regions that vote, half or more
    of them down is down; with fewer, all of them; anything less is partial. The features make the service's.
@@ -45,7 +46,11 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What the attempts at a pair so far say of it. Counts are of attempts in a row; times are unix seconds."""
+    """What the attempts at a pair so far say of it. Counts are of attempts in a row; times are unix seconds.
+
+    `lit_at` is the first answer of a control of the region that is known since these failures began, 0 for none;
+    `proven`: another of them began after it.
+    """
 
     standing: Condition = Condition.PENDING
     excuse: Reason | None = None
@@ -56,6 +61,8 @@ class Track:
     last_at: float = 0.0
     succeeded_at: float = 0.0
     failing_since: float = 0.0
+    lit_at: float = 0.0
+    proven: bool = False
     reason: Reason | None = None
     message: str = ""
 
@@ -68,20 +75,27 @@ class Track:
         return Condition.BLOCKED if self.excuse is Reason.BLOCKED else Condition.UNKNOWN
 
 
-def advance(track: Track, result: Result, degraded_above: float | None) -> Track:
-    """The track after one more attempt; `degraded_above` is in seconds."""
+def advance(track: Track, result: Result, degraded_above: float | None, seen_at: float = 0.0) -> Track:
+    """The track after one more attempt.
+
+    `degraded_above` is in seconds; `seen_at` is when the newest answer of a control of the region began, unix seconds.
+    """
     if result.ok:
         return _after_success(track, result, degraded_above)
     seen = replace(track, last_at=result.started, excuse=None, reason=result.reason, message=result.message)
     if result.reason in NOT_THE_SERVICE:
         return replace(seen, excuse=result.reason)
     failures = track.failures + 1
+    failing_since, lit_at = (track.failing_since, track.lit_at) if track.failures else (result.started, 0.0)
+    lit_at = lit_at or (seen_at if seen_at > failing_since else 0.0)
     return replace(
         seen,
         failures=failures,
         successes=0,
         standing=Condition.DOWN if failures >= FAILURES_TO_DOWN else track.standing,
-        failing_since=track.failing_since if track.failures else result.started,
+        failing_since=failing_since,
+        lit_at=lit_at,
+        proven=track.proven or 0.0 < lit_at <= result.started,
     )
 
 
@@ -105,31 +119,30 @@ def _after_success(track: Track, result: Result, degraded_above: float | None) -
         last_at=result.started,
         succeeded_at=result.started,
         failing_since=track.failing_since,
+        proven=track.proven and standing is Condition.DOWN,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Whether a region sees the internet, and when a control last answered there (unix seconds).
+    """Whether a region sees the internet.
 
     `pending` while its controls have not all been tried: not seeing, but not known to be blind.
     """
 
     seeing: bool
-    seen_at: float
     pending: bool = False
     sentence: str = ""
 
 
 def sight(controls: Sequence[tuple[Endpoint, Track]], now: float) -> Sight:
     """A region sees while the newest attempt at one of its controls succeeded and is not stale."""
-    seen_at = max((track.succeeded_at for _, track in controls), default=0.0)
     if any(_answers(track, endpoint.interval, now) for endpoint, track in controls):
-        return Sight(True, seen_at)
+        return Sight(True)
     tried = [track for _, track in controls if track.last_at]
     if len(tried) < len(controls) or not controls:
-        return Sight(False, seen_at, pending=True, sentence="its controls have not answered yet")
-    return Sight(False, seen_at, sentence=f"none of its {len(controls)} controls answers")
+        return Sight(False, pending=True, sentence="its controls have not answered yet")
+    return Sight(False, sentence=f"none of its {len(controls)} controls answers")
 
 
 def _answers(track: Track, interval: float, now: float) -> bool:
@@ -253,7 +266,7 @@ def _walled(regions: Iterable[_Seen]) -> bool:
 
 def _see(endpoints: Sequence[Endpoint], region: str, tracks: Mapping[PairKey, Track], sees: Sight, now: float) -> _Seen:
     mine = [(e, tracks[key]) for e in endpoints if (key := (e.service, e.name, region)) in tracks]
-    conditions = [_proven(track, endpoint.interval, sees, now) for endpoint, track in mine]
+    conditions = [_proven(track, endpoint.interval, now) for endpoint, track in mine]
     state = feature_state(conditions, sees.seeing)
     guilty = [pair for pair, condition in zip(mine, conditions, strict=True) if condition in _GUILTY.get(state, ())]
     walls = tuple(endpoint.name for endpoint, track in mine if track.excuse is Reason.BLOCKED)
@@ -270,12 +283,10 @@ def _complaint(guilty: Sequence[tuple[Endpoint, Track]]) -> str:
     return f"{endpoint.name} takes more than {endpoint.degraded_above:g} s"
 
 
-def _proven(track: Track, interval: float, sees: Sight, now: float) -> Condition:
-    """A pair is down only if a control answered in its region since the failure began: else it may be the line."""
+def _proven(track: Track, interval: float, now: float) -> Condition:
+    """Failures are the service's only when the region saw the internet amid them: else it may have been the line."""
     condition = track.condition(now, interval)
-    if condition is Condition.DOWN and sees.seen_at < track.failing_since:
-        return Condition.UNKNOWN
-    return condition
+    return Condition.UNKNOWN if condition is Condition.DOWN and not track.proven else condition
 
 
 def _sentences(

@@ -155,7 +155,7 @@ async def test_soon_runs_a_pair_beside_its_schedule() -> None:
                 crew.soon([key])
                 await asyncio.sleep(0.1)
 
-        # Not within a quarter of a minute of the run before.
+        # Not within ten seconds of the run before.
         await asyncio.wait_for(ask(), SOON_APART + WITHIN)
         assert sum(gathered.attempts.values()) == 5
 

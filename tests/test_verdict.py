@@ -38,10 +38,10 @@ def failed(reason: Reason = Reason.CONNECT, at: float = 0.0) -> Result:
     return Result(ok=False, reason=reason, message=f"failed by {reason}", started=at, duration=0.1)
 
 
-def after(*results: Result, degraded_above: float | None = None) -> Track:
+def after(*results: Result, degraded_above: float | None = None, seen_at: float = 0.0) -> Track:
     track = Track()
     for result in results:
-        track = advance(track, result, degraded_above)
+        track = advance(track, result, degraded_above, seen_at)
     return track
 
 
@@ -177,9 +177,9 @@ def endpoint(name: str, feature: str = "feed", service: str = "tiktok") -> Endpo
 
 def test_a_region_sees_while_one_control_answers() -> None:
     one, two = endpoint("a", service="controls"), endpoint("b", service="controls")
-    assert sight([(one, after(ok(at=5.0))), (two, after(failed(at=6.0)))], now=7.0) == Sight(True, 5.0)
+    assert sight([(one, after(ok(at=5.0))), (two, after(failed(at=6.0)))], now=7.0) == Sight(True)
     blind = sight([(one, after(ok(at=1.0), failed(at=5.0))), (two, after(failed(at=6.0)))], now=7.0)
-    assert blind == Sight(False, 1.0, sentence="none of its 2 controls answers")
+    assert blind == Sight(False, sentence="none of its 2 controls answers")
 
 
 def test_a_region_whose_controls_are_stale_or_untried_does_not_see() -> None:
@@ -196,10 +196,11 @@ TIKTOK = Service(
         Feature("upload", False, (endpoint("gateway", "upload"),)),
     ),
 )
-SEEING = Sight(True, 95.0)
-BLIND = Sight(False, 0.0, sentence="none of its 2 controls answers")
+SEEING = Sight(True)
+BLIND = Sight(False, sentence="none of its 2 controls answers")
 FINE = after(ok(at=90.0))
-DEAD = after(failed(at=60.0), failed(at=65.0), failed(at=75.0))
+FAILURES = (failed(at=60.0), failed(at=65.0), failed(at=75.0))
+DEAD = after(*FAILURES, seen_at=62.0)
 
 
 def verdict(tracks: dict[tuple[str, str], Track], **sights: Sight) -> Verdict:
@@ -226,14 +227,28 @@ def test_with_every_region_blind_the_problem_is_on_your_end() -> None:
 
 
 def test_before_the_first_results_nothing_is_blamed() -> None:
-    pending = Sight(False, 0.0, pending=True, sentence="its controls have not answered yet")
+    pending = Sight(False, pending=True, sentence="its controls have not answered yet")
     assert verdict({("home", "de"): Track()}, de=pending).sentences == ("The first probes are still under way.",)
 
 
-def test_a_failure_counts_only_after_a_control_has_answered_since_it_began() -> None:
-    tracks = {("home", "de"): DEAD, ("gateway", "de"): FINE}
-    assert verdict(tracks, de=Sight(True, 59.0)).answer is Answer.UNKNOWN
-    assert verdict(tracks, de=Sight(True, 61.0)).answer is Answer.DOWN
+@pytest.mark.parametrize(("seen_at", "answer"), [(59.0, Answer.UNKNOWN), (62.0, Answer.DOWN), (76.0, Answer.UNKNOWN)])
+def test_failures_count_only_when_a_control_answered_amid_them(seen_at: float, answer: Answer) -> None:
+    tracks = {("home", "de"): after(*FAILURES, seen_at=seen_at), ("gateway", "de"): FINE}
+    assert verdict(tracks, de=SEEING).answer is answer
+
+
+def test_when_the_line_comes_back_nothing_is_down_before_it_has_failed_once_more() -> None:
+    dark = after(*FAILURES)
+    assert verdict({("home", "de"): dark, ("gateway", "de"): FINE}, de=SEEING).answer is Answer.UNKNOWN
+    lit = advance(dark, failed(at=95.0), None, seen_at=90.0)
+    assert verdict({("home", "de"): lit, ("gateway", "de"): FINE}, de=SEEING).answer is Answer.DOWN
+
+
+def test_what_is_down_stays_so_through_one_success_and_the_next_failure() -> None:
+    once = advance(DEAD, ok(at=80.0), None)
+    again = advance(once, failed(at=85.0), None)
+    for track in (once, again):
+        assert verdict({("home", "de"): track, ("gateway", "de"): FINE}, de=SEEING).answer is Answer.DOWN
 
 
 def test_a_feature_blocked_everywhere_is_said_so_and_is_no_outage() -> None:
