@@ -12,7 +12,7 @@ INSTALL := apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-ge
 DATA ?= data
 ARGS ?=
 
-.PHONY: run demo programs test lint bench lock clean
+.PHONY: run demo programs test test-real test-simulated lint bench lock clean
 
 run: .venv/run programs
 	@exec $(BIN)/python -m deploy.local.stack --data "$(DATA)" $(ARGS)
