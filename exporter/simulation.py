@@ -168,7 +168,7 @@ class Simulation:
 
 def _says(track: Track) -> tuple[object, ...]:
     """What of a pair can change a verdict; of a control the first failure does."""
-    return track.standing, track.excuse, track.failures == 0
+    return track.standing, track.excuse, track.proven, track.failures == 0
 
 
 class _Facts:
