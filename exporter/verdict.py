@@ -118,7 +118,6 @@ def _after_success(track: Track, result: Result, degraded_above: float | None) -
         quick=quick,
         last_at=result.started,
         succeeded_at=result.started,
-        failing_since=track.failing_since,
         proven=track.proven and standing is Condition.DOWN,
     )
 
