@@ -3,6 +3,7 @@
 `ProbeError` ends a probe: its reason comes from the closed set in `model`, its message is one
 sentence for a person. Foreign exceptions (OSError, ssl, c-ares, h2, ...) are translated to it in
 `net` and in the probe kinds, and it becomes a `Result` in one place, `attempt`.
+`SignalError` ends a read of other evidence; its fault is one of a closed set too.
 `ConfigError` refuses a configuration: it carries every mistake found, not the first.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.model import Reason
+from exporter.readings import Fault
 
 
 class ProbeError(Exception):
@@ -20,6 +22,18 @@ class ProbeError(Exception):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class SignalError(Exception):
+    """A signal could not be read; `str(error)` is a sentence without a full stop.
+
+    `retry_at` is when its server wants to be asked again at the earliest, unix seconds; 0 when it does not say.
+    """
+
+    def __init__(self, fault: Fault, message: str, retry_at: float = 0.0) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.retry_at = retry_at
 
 
 @dataclass(frozen=True, slots=True)

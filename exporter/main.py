@@ -145,7 +145,7 @@ class Program:
     def _remember(self) -> None:
         try:
             for verdict in self._store.verdicts.values():
-                self._history.note(verdict, time.time())
+                self._history.incidents.note(verdict, time.time())
         except OSError as error:
             if not self._forgetful:
                 log.error("incidents are not kept", extra={"reason": str(error)})

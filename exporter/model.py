@@ -48,6 +48,26 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Cause(StrEnum):
+    """What probably stands behind an outage."""
+
+    TECHNICAL = "technical"
+    OVERLOAD = "overload"
+    UPSTREAM = "upstream"
+    ATTACK = "attack suspected"
+    BLOCKED = "blocked"
+    OWN_LINE = "own line"
+    UNKNOWN = "unknown"
+
+
+class Confidence(StrEnum):
+    """How sure a verdict is; its sentence says why."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
 class Answer(StrEnum):
     """The verdict's one word."""
 
@@ -101,12 +121,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where a probe runs or leaves the network; `options` is the region kind's own `Options`."""
+    """Where a probe runs or leaves the network; `options` is the region kind's own `Options`.
+
+    `country` is ISO 3166-1 alpha-2, in capitals, None when unsaid.
+    """
 
     name: str
     kind: str
     options: Any
     location: Location | None = None
+    country: str | None = None
 
 
 PairKey = tuple[str, str, str]
@@ -168,7 +192,9 @@ class Service:
     """What people ask about.
 
     `alternatives` are names of services that people can use meanwhile; `objective` is the share of probes, between
-    0 and 1, that should be good over 30 days.
+    0 and 1, that should be good over 30 days. `upstreams` are what it runs on, `signal` or `signal:location`;
+    `expected_blocked` the countries (ISO 3166-1 alpha-2, in capitals) where it is known to be blocked; `complaints`
+    patterns in RE2's syntax of what people write when it is down.
     """
 
     name: str
@@ -176,6 +202,23 @@ class Service:
     features: tuple[Feature, ...]
     alternatives: tuple[str, ...] = ()
     objective: float = OBJECTIVE
+    upstreams: tuple[str, ...] = ()
+    expected_blocked: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Other evidence; `options` is the signal kind's own `Options`, `interval` seconds between two reads.
+
+    `services` are names of those that its readings are about.
+    """
+
+    name: str
+    kind: str
+    options: Any
+    interval: float
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +244,7 @@ class Config:
     regions: tuple[Region, ...]
     pairs: tuple[Pair, ...]
     network: NetworkOptions = NetworkOptions()
+    signals: tuple[Signal, ...] = ()
     histograms: bool = True
     shown: str = ""
 

@@ -20,8 +20,8 @@ def verdict(answer: Answer, sentence: str = "because") -> Verdict:
 def test_an_incident_lasts_from_the_first_bad_verdict_to_up_and_remembers_its_worst(tmp_path: Path) -> None:
     history = History(tmp_path)
     for at, answer in enumerate((Answer.UP, Answer.PARTIAL, Answer.DOWN, Answer.DEGRADED, Answer.UP), start=100):
-        history.note(verdict(answer, f"{answer} at {at}"), at)
-    (incident,) = history.incidents("tiktok")
+        history.incidents.note(verdict(answer, f"{answer} at {at}"), at)
+    (incident,) = history.incidents.incidents("tiktok")
     assert (incident.started, incident.ended, incident.worst) == (101.0, 104.0, Answer.DOWN)
     assert incident.sentences == ("down at 102",)
     history.close()
@@ -29,11 +29,11 @@ def test_an_incident_lasts_from_the_first_bad_verdict_to_up_and_remembers_its_wo
 
 def test_not_being_able_to_tell_neither_opens_nor_ends_an_incident(tmp_path: Path) -> None:
     history = History(tmp_path)
-    history.note(verdict(Answer.UNKNOWN), 1.0)
-    assert history.incidents("tiktok") == []
-    history.note(verdict(Answer.DOWN), 2.0)
-    history.note(verdict(Answer.UNKNOWN), 3.0)
-    open_one = history.open_incident("tiktok")
+    history.incidents.note(verdict(Answer.UNKNOWN), 1.0)
+    assert history.incidents.incidents("tiktok") == []
+    history.incidents.note(verdict(Answer.DOWN), 2.0)
+    history.incidents.note(verdict(Answer.UNKNOWN), 3.0)
+    open_one = history.incidents.open_incident("tiktok")
     assert open_one is not None
     assert open_one.ended is None
     history.close()
@@ -44,12 +44,13 @@ def test_an_open_incident_survives_a_kill(tmp_path: Path) -> None:
         "import os, sys, pathlib\n"
         "from exporter.history import History\nfrom exporter.model import Answer\n"
         "from exporter.verdict import Verdict\n"
-        "History(pathlib.Path(sys.argv[1])).note(Verdict('tiktok', 'TikTok', Answer.DOWN, {}, {}, ('x',)), 5.0)\n"
+        "history = History(pathlib.Path(sys.argv[1]))\n"
+        "history.incidents.note(Verdict('tiktok', 'TikTok', Answer.DOWN, {}, {}, ('x',)), 5.0)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == -9
     history = History(tmp_path)
-    assert [incident.started for incident in history.incidents("tiktok")] == [5.0]
+    assert [incident.started for incident in history.incidents.incidents("tiktok")] == [5.0]
     history.close()
 
 
@@ -63,4 +64,4 @@ def test_a_disk_that_takes_no_more_is_an_error_that_names_the_file(tmp_path: Pat
     history = History(tmp_path)
     history.close()
     with pytest.raises(OSError, match=r"history\.sqlite"):
-        history.note(verdict(Answer.DOWN), 1.0)
+        history.incidents.note(verdict(Answer.DOWN), 1.0)

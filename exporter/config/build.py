@@ -7,10 +7,10 @@ reported once and not again as its consequences.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from exporter import kinds, model
-from exporter.config import alternatives, shapes
+from exporter.config import alternatives, shapes, signals
 from exporter.config.endpoint import Endpoints, Scope
 from exporter.config.reader import Reader
 from exporter.config.tree import Block, Place, Route
@@ -25,12 +25,15 @@ def build(reader: Reader) -> model.Config:
     scope = Scope(((("defaults",), defaults),))
     services = tuple(builder.services(scope))
     alternatives.check(reader, services)
+    listened = tuple(signals.signals(reader, services))
+    signals.check_upstreams(reader, services)
     return model.Config(
         services=services,
         controls=tuple(builder.controls(scope)),
         regions=tuple(region for region in regions.values() if region),
         pairs=tuple(builder.pairs),
         network=network,
+        signals=listened,
         histograms=defaults.histograms if defaults else True,
     )
 
@@ -54,10 +57,9 @@ def _region(reader: Reader, name: str, block: Block, route: Route) -> model.Regi
     found = reader.read(shapes.region(kind), block, route) if kind else None
     if kind is None or found is None:
         return None
-    own = shapes.options("regions", kind)
-    options = own(**{option.name: getattr(found, option.name) for option in fields(own)})
     place = found.location
-    return model.Region(name, kind, options, model.Location(place.lat, place.lon) if place else None)
+    location = model.Location(place.lat, place.lon) if place else None
+    return model.Region(name, kind, shapes.own_options("regions", kind, found), location, found.country)
 
 
 @dataclass
@@ -87,7 +89,16 @@ class _Builder:
             if keys is None:
                 yield model.Service(name, name, features)
             else:
-                yield model.Service(name, keys.title or name, features, keys.alternatives, keys.objective)
+                yield model.Service(
+                    name=name,
+                    title=keys.title or name,
+                    features=features,
+                    alternatives=keys.alternatives,
+                    objective=keys.objective,
+                    upstreams=keys.upstreams,
+                    expected_blocked=keys.expected_blocked,
+                    complaints=keys.complaints,
+                )
 
     def _features(self, service: str, block: Block, route: Route, scope: Scope) -> Iterator[model.Feature]:
         if "features" not in block:

@@ -20,13 +20,15 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from exporter import kinds, model
-from exporter.options import File, Parsed, parse_duration
+from exporter.options import File, Parsed, Pattern, parse_duration
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_UPSTREAM = re.compile(_NAME.pattern + r"(:\S+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,26 @@ def _parse_network(found: Any, folder: Path) -> str:
         raise ValueError(f"{found!r} is not a network in CIDR notation such as 10.0.0.0/8: {error}") from error
 
 
+def _parse_country(found: Any, folder: Path) -> str:
+    if not isinstance(found, str) or not _COUNTRY.fullmatch(found):
+        raise ValueError(f"{found!r} is not a country's code of two capitals (ISO 3166-1), such as US or IN")
+    return found
+
+
+def _parse_upstream(found: Any, folder: Path) -> str:
+    if not isinstance(found, str) or not _UPSTREAM.fullmatch(found):
+        raise ValueError(f"{found!r} is not an upstream; write a signal, or one and a location: oracle:us-ashburn-1")
+    return found
+
+
 _DURATION_SCHEMA = {"type": "string", "examples": ["60s", "1m30s", "500ms"]}
 _TEXT = {"type": "string"}
 Name = Annotated[str, Parsed(parse_name, {**_TEXT, "pattern": f"^{_NAME.pattern}$"})]
 Interval = Annotated[float, Parsed(_parse_interval, _DURATION_SCHEMA)]
 Positive = Annotated[float, Parsed(_parse_positive, _DURATION_SCHEMA)]
 Nameserver = Annotated[str, Parsed(_parse_nameserver, _TEXT)]
+Country = Annotated[str, Parsed(_parse_country, {**_TEXT, "pattern": f"^{_COUNTRY.pattern}$"})]
+Upstream = Annotated[str, Parsed(_parse_upstream, {**_TEXT, "pattern": f"^{_UPSTREAM.pattern}$"})]
 Cidr = Annotated[str, Parsed(_parse_network, _TEXT)]
 
 
@@ -140,6 +156,9 @@ class Service:
     title: str | None = None
     alternatives: tuple[str, ...] = ()
     objective: Annotated[float, Field(gt=0, lt=1)] = model.OBJECTIVE
+    upstreams: tuple[Upstream, ...] = ()
+    expected_blocked: tuple[Country, ...] = ()
+    complaints: tuple[Pattern, ...] = ()
     interval: Interval | None = None
     timeout: Positive | None = None
     regions: tuple[str, ...] | None = None
@@ -155,6 +174,7 @@ class Document:
     regions: Annotated[Any, Later(lambda: dict[Name, _any_region()])] = None
     controls: Annotated[Any, Later(lambda: dict[Name, endpoint()])] = None
     services: Annotated[Any, Later(lambda: dict[Name, Service])] = None
+    signals: Annotated[Any, Later(lambda: dict[Name, _any_signal()])] = None
 
 
 SECTIONS = tuple(section.name for section in fields(Document))
@@ -171,10 +191,26 @@ def endpoint() -> type[Endpoint]:
 
 @cache
 def region(kind: str) -> type[Any]:
-    """A region of one kind: the kind's own options beside `kind` and `location`."""
-    common: list[Any] = [("kind", Literal[kind]), ("location", Place | None, None)]
+    """A region of one kind: the kind's own options beside `kind`, `location` and `country`."""
+    common: list[Any] = [
+        ("kind", Literal[kind]),
+        ("location", Place | None, None),
+        ("country", Country | None, None),
+    ]
     bases = (options("regions", kind),)
     return make_dataclass(f"{kind.title()}Region", common, bases=bases, frozen=True, kw_only=True)
+
+
+@cache
+def signal(kind: str) -> type[Any]:
+    """A signal of one kind: the kind's own options beside `kind`, `interval` and `services`."""
+    common: list[Any] = [
+        ("kind", Literal[kind]),
+        ("interval", Interval, kinds.module("signals", kind).INTERVAL),
+        ("services", tuple[str, ...], ()),
+    ]
+    bases = (options("signals", kind),)
+    return make_dataclass(f"{kind.title()}Signal", common, bases=bases, frozen=True, kw_only=True)
 
 
 def options(room: str, kind: str) -> type[Any]:
@@ -183,12 +219,22 @@ def options(room: str, kind: str) -> type[Any]:
     return shape
 
 
+def own_options(room: str, kind: str, found: Any) -> Any:
+    """Of a block that was read with the keys around them: the kind's own."""
+    own = options(room, kind)
+    return own(**{option.name: getattr(found, option.name) for option in fields(own)})
+
+
 def _optional(shape: type[Any]) -> Any:
     return shape | None
 
 
 def _any_region() -> Any:
     return reduce(operator.or_, (region(kind) for kind in kinds.names("regions")))
+
+
+def _any_signal() -> Any:
+    return reduce(operator.or_, (signal(kind) for kind in kinds.names("signals")))
 
 
 @cache

@@ -18,7 +18,7 @@ async def home(request: web.Request) -> web.Response:
     names = sorted(store.verdicts, key=lambda name: name in store.config.alternatives)
     verdicts = {name: store.verdicts[name] for name in names}
     tables = {name: _regions(verdict) for name, verdict in verdicts.items()}
-    incidents = {name: site.history.open_incident(name) for name in verdicts}
+    incidents = {name: site.history.incidents.open_incident(name) for name in verdicts}
     return html("home.html", verdicts=verdicts, since=store.since, tables=tables, incidents=incidents)
 
 

@@ -1,7 +1,6 @@
 """Incidents in SQLite: the time from a verdict that is not up to the verdict that is up again.
 
-One writer, write-ahead log, so that what was written outlives a `kill -9`. `unknown` neither opens
-nor closes an incident: not being able to tell is not an outage, nor its end.
+`unknown` neither opens nor closes an incident: not being able to tell is not an outage, nor its end.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pathlib import Path
 from exporter.model import Answer
 from exporter.verdict import Verdict
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS incidents (
     id INTEGER PRIMARY KEY,
     service TEXT NOT NULL,
@@ -38,25 +37,12 @@ class Incident:
     sentences: tuple[str, ...]
 
 
-class History:
-    """The incidents of all services in `folder`, which is made when missing; OSError when it cannot be."""
+class Incidents:
+    """Of all services."""
 
-    def __init__(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(f"cannot make the folder {folder}: {error.strerror}") from error
-        self._file = folder / "history.sqlite"
-        try:
-            self._database = sqlite3.connect(self._file, isolation_level=None)
-        except sqlite3.Error as error:
-            raise OSError(f"cannot open {self._file}: {error}") from error
-        try:
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            self._database.close()
-            raise OSError(f"cannot use {self._file}: {error}") from error
+    def __init__(self, database: sqlite3.Connection, file: Path) -> None:
+        self._database = database
+        self._file = file
 
     def note(self, verdict: Verdict, now: float) -> None:
         """Open, worsen or end the service's incident as the verdict says; OSError when it cannot be kept."""
@@ -93,9 +79,6 @@ class History:
     def incidents(self, service: str, most: int = 100) -> list[Incident]:
         """The newest `most` incidents of a service, newest first."""
         return self._select("service = ? ORDER BY started DESC LIMIT ?", (service, most))
-
-    def close(self) -> None:
-        self._database.close()
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[Incident]:
         rows = self._database.execute(
