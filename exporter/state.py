@@ -8,11 +8,13 @@ does not change keeps all it has.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from exporter.evidence import Evidence, gather
 from exporter.model import CONTROLS, NOT_THE_SERVICE, Answer, Config, Pair, PairKey, Reason, Result, State
+from exporter.readings import Crowd, Heard
 from exporter.verdict import Sight, Track, Verdict, advance, judge, sight
 
 SUCCESSES_KEPT, FAILURES_KEPT = 5, 10
@@ -67,6 +69,9 @@ class Store:
         self.sights: Mapping[str, Sight] = {}
         self.verdicts: dict[str, Verdict] = {}
         self.since: dict[str, float] = {}
+        self.heard: Mapping[str, Heard] = {}
+        self.crowds: tuple[Crowd, ...] = ()
+        self.evidence: dict[str, Evidence] = {}
         self._now = now
         self._config = Config((), (), (), ())
         self._controls: dict[str, list[PairKey]] = {}
@@ -98,6 +103,10 @@ class Store:
             record.take(result, max((track.succeeded_at for track in controls), default=0.0))
         return record
 
+    def hear(self, heard: Mapping[str, Heard], crowds: Sequence[Crowd]) -> None:
+        """Take what the signals say now, for the next judgement."""
+        self.heard, self.crowds = heard, tuple(crowds)
+
     def controls_of(self, region: str) -> list[PairKey]:
         """The keys of a region's controls."""
         return self._controls.get(region, [])
@@ -112,6 +121,7 @@ class Store:
         """Make sights and verdicts anew and return what changed."""
         now = self._now()
         self.sights = {region.name: self._sight(region.name, now) for region in self._config.regions}
+        self.evidence = gather(self._config, self.heard, self.crowds, now)
         tracks = {key: record.track for key, record in self.records.items()}
         changes: list[Change] = []
         for service in self._config.services:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from exporter.model import NOT_THE_SERVICE, Answer, Endpoint, PairKey, Reason, Result, Service, State
+from exporter.model import NOT_THE_SERVICE, Answer, Cause, Confidence, Endpoint, PairKey, Reason, Result, Service, State
 
 FAILURES_TO_DOWN = 3
 """The scheduled run and both confirmations."""
@@ -202,7 +202,12 @@ def service_answer(core: Sequence[Answer], every: Sequence[Answer]) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Of a service at a time, with the evidence as sentences, most important first."""
+    """Of a service at a time, with the evidence as sentences, most important first.
+
+    `because` is the reading that says the cause, empty while nothing is wrong; `confident_because` why one can be so
+    sure. `since` is the first evidence, unix seconds, None while the service is up or nobody can tell. `blocked_in` are
+    the countries where a region of ours finds it blocked.
+    """
 
     service: str
     title: str
@@ -210,6 +215,12 @@ class Verdict:
     features: Mapping[str, Answer]
     states: Mapping[tuple[str, str], State]
     sentences: tuple[str, ...]
+    cause: Cause = Cause.UNKNOWN
+    because: str = ""
+    confidence: Confidence = Confidence.LOW
+    confident_because: str = ""
+    since: float | None = None
+    blocked_in: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
