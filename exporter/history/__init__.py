@@ -1,36 +1,56 @@
 """What outlives a restart, in SQLite: incidents, and what was counted by bucket.
 
-One writer, write-ahead log, so that what was written outlives a `kill -9`. Each file of this room keeps one thing and
-brings its own `SCHEMA`.
+One writer, write-ahead log, so that what was written outlives a `kill -9`. `formats` says how a file of an earlier
+version becomes one of today's; what was counted brings its own `SCHEMA`.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
-from exporter.history import buckets, incidents
+from exporter.history import buckets, formats
+from exporter.history.availability import Shares
 from exporter.history.buckets import Buckets
-from exporter.history.incidents import Incident, Incidents
+from exporter.history.incident import Incident
+from exporter.history.incidents import Incidents
+from exporter.history.statistics import Statistics
+from exporter.model import PastOutage
 
-__all__ = ["Buckets", "History", "Incident", "Incidents"]
+__all__ = ["Buckets", "History", "Incident", "Incidents", "Shares", "Statistics"]
+
+log = logging.getLogger(__name__)
+
+_NONE: Mapping[str, Sequence[PastOutage]] = MappingProxyType({})
 
 
 class History:
-    """Everything that is kept in `folder`, which is made when missing; OSError when it cannot be."""
+    """Everything that is kept in `folder`, which is made when missing; OSError when it cannot be.
 
-    def __init__(self, folder: Path) -> None:
+    `documented` are outages that others have documented, by service: told beside our own, and never written.
+    """
+
+    def __init__(self, folder: Path, documented: Mapping[str, Sequence[PastOutage]] = _NONE) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"cannot make the folder {folder}: {error.strerror}") from error
         file = folder / "history.sqlite"
         self._database = _opened(file)
+        self.documented = documented
         self.incidents = Incidents(self._database, file)
         self.buckets = Buckets(self._database, file)
 
     def close(self) -> None:
         """Nothing is kept after it."""
+        try:
+            self.incidents.keep()
+        except OSError as error:
+            # The end of the program is no place to fail: a minute of known time becomes unknown.
+            log.error("the last minute is not kept", extra={"reason": str(error)})
         self._database.close()
 
 
@@ -43,9 +63,9 @@ def _opened(file: Path) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode=WAL")
         # What a killed process has written, the kernel still holds; only a power cut can take the last second.
         database.execute("PRAGMA synchronous=NORMAL")
-        for room in (incidents, buckets):
-            database.executescript(room.SCHEMA)
-    except sqlite3.Error as error:
+        formats.grow(database)
+        database.executescript(buckets.SCHEMA)
+    except (sqlite3.Error, formats.NewerError) as error:
         database.close()
         raise OSError(f"cannot use {file}: {error}") from error
     return database

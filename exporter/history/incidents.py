@@ -1,91 +1,140 @@
-"""Incidents in SQLite: the time from a verdict that is not up to the verdict that is up again.
+"""Incidents in SQLite: the time from the first evidence of a verdict that is not up to the verdict that is up again.
 
-`unknown` neither opens nor closes an incident: not being able to tell is not an outage, nor its end.
+1. `unknown` neither opens nor closes an incident: not being able to tell is not an outage, nor its end.
+2. What comes back within `REOPENS_WITHIN` is the same incident, continued: a service that flaps has one, not fifty.
+3. A restart continues what was open. What happened meanwhile is not known, and `Incident.last_bad` says since when.
+4. Nothing is written while nothing changes, but for `last_bad`, once a minute.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
-from exporter.model import Answer
+from exporter.history.availability import Availability
+from exporter.history.incident import Incident, Named, Said, begun, grown
+from exporter.history.statistics import WINDOWS, Statistics, statistics
+from exporter.model import Answer, Cause, Confidence
 from exporter.verdict import Verdict
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS incidents (
-    id INTEGER PRIMARY KEY,
-    service TEXT NOT NULL,
-    started REAL NOT NULL,
-    ended REAL,
-    worst TEXT NOT NULL,
-    sentences TEXT NOT NULL
-);
-CREATE UNIQUE INDEX IF NOT EXISTS one_open ON incidents (service) WHERE ended IS NULL;
-"""
-_SEVERITY = (Answer.DEGRADED, Answer.PARTIAL, Answer.DOWN)
+REOPENS_WITHIN = 300.0
+"""Seconds after an all clear: shorter than any interval at which people would call it another outage."""
 
+SEEN_EVERY = 60.0
+"""Seconds between two writes of when an incident was last seen to last."""
 
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """Times in unix seconds; `ended` is None while it lasts; `sentences` are those of the worst verdict."""
-
-    service: str
-    started: float
-    ended: float | None
-    worst: Answer
-    sentences: tuple[str, ...]
+_COLUMNS = tuple(field.name for field in fields(Incident) if field.name != "id")
+_NAMES = ", ".join(_COLUMNS)
+_INSERT = f"INSERT INTO incidents ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_UPDATE = f"UPDATE incidents SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = ?"  # noqa: S608
 
 
 class Incidents:
-    """Of all services."""
+    """Of all services, with the time that each had which answer. OSError names the file when it cannot be used."""
 
     def __init__(self, database: sqlite3.Connection, file: Path) -> None:
         self._database = database
         self._file = file
+        self._availability = Availability(database)
+        self._statistics: dict[str, Statistics] = {}
+        self._open = {found.service: found for found in self._select("ended IS NULL", ())}
 
     def note(self, verdict: Verdict, now: float) -> None:
-        """Open, worsen or end the service's incident as the verdict says; OSError when it cannot be kept."""
+        """Open, grow or end the service's incident as the verdict says, and count the time since the last one."""
         try:
+            if self._availability.note(verdict.service, verdict.answer, now):
+                self._statistics.clear()
             self._note(verdict, now)
         except sqlite3.Error as error:
             raise OSError(f"cannot write {self._file}: {error}") from error
 
+    def keep(self) -> None:
+        """Write what waits to be written once a minute."""
+        try:
+            self._availability.keep()
+        except sqlite3.Error as error:
+            raise OSError(f"cannot write {self._file}: {error}") from error
+
     def _note(self, verdict: Verdict, now: float) -> None:
-        open_one = self.open_incident(verdict.service)
+        known = self._open.get(verdict.service)
         if verdict.answer is Answer.UNKNOWN:
             return
-        if verdict.answer is Answer.UP and open_one is None:
-            return
-        if verdict.answer is Answer.UP:
-            self._database.execute(
-                "UPDATE incidents SET ended = ? WHERE service = ? AND ended IS NULL", (now, verdict.service)
-            )
-        elif open_one is None:
-            self._database.execute(
-                "INSERT INTO incidents (service, started, worst, sentences) VALUES (?, ?, ?, ?)",
-                (verdict.service, now, verdict.answer, "\n".join(verdict.sentences)),
-            )
-        elif _SEVERITY.index(verdict.answer) > _SEVERITY.index(open_one.worst):
-            self._database.execute(
-                "UPDATE incidents SET worst = ?, sentences = ? WHERE service = ? AND ended IS NULL",
-                (verdict.answer, "\n".join(verdict.sentences), verdict.service),
-            )
+        if verdict.answer is not Answer.UP:
+            self._worsen(known, verdict, now)
+        elif known is not None:
+            self._write(replace(known, ended=max(now, known.started)))
+
+    def _worsen(self, known: Incident | None, verdict: Verdict, now: float) -> None:
+        before = known or self._ended_just_now(verdict, now)
+        after = grown(before, verdict, now) if before else begun(verdict, now)
+        if known is not None and replace(after, last_bad=known.last_bad) == known:
+            after = known if 0.0 <= now - known.last_bad < SEEN_EVERY else after
+        if after != known:
+            self._write(after)
+
+    def _ended_just_now(self, verdict: Verdict, now: float) -> Incident | None:
+        """The service's last incident, open again, if this one begins so soon after that it is the same."""
+        last = next(iter(self.incidents(verdict.service, most=1)), None)
+        if last is None or last.ended is None or begun(verdict, now).started - last.ended > REOPENS_WITHIN:
+            return None
+        return replace(last, ended=None, reopened=last.reopened + 1)
+
+    def _write(self, incident: Incident) -> None:
+        if incident.id:
+            self._database.execute(_UPDATE, (*_row(incident), incident.id))
+        else:
+            incident = replace(incident, id=self._database.execute(_INSERT, _row(incident)).lastrowid or 0)
+        self._statistics.clear()
+        self._open.pop(incident.service, None)
+        if incident.ended is None:
+            self._open[incident.service] = incident
 
     def open_incident(self, service: str) -> Incident | None:
         """The incident that has not ended, or None."""
-        return next(iter(self._select("service = ? AND ended IS NULL", (service,))), None)
+        return self._open.get(service)
 
-    def incidents(self, service: str, most: int = 100) -> list[Incident]:
-        """The newest `most` incidents of a service, newest first."""
-        return self._select("service = ? ORDER BY started DESC LIMIT ?", (service, most))
+    def incidents(self, service: str, most: int = 100, since: float | None = None) -> list[Incident]:
+        """The newest `most` incidents of a service that lasted until `since` or longer, newest first."""
+        until = "service = ? AND (ended IS NULL OR ended >= ?) ORDER BY started DESC, id DESC LIMIT ?"
+        return self._select(until, (service, float("-inf") if since is None else since, most))
+
+    def statistics(self, service: str, now: float) -> Statistics:
+        """What is kept of a service comes to; known time is up to a minute behind."""
+        if service not in self._statistics:
+            shares = {days: self._availability.shares(service, days, now) for days in WINDOWS}
+            self._statistics[service] = statistics(self._select("service = ?", (service,)), shares)
+        return self._statistics[service]
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[Incident]:
-        rows = self._database.execute(
-            f"SELECT service, started, ended, worst, sentences FROM incidents WHERE {where}",  # noqa: S608
-            values,
-        )
-        return [
-            Incident(service, started, ended, Answer(worst), tuple(sentences.split("\n")))
-            for service, started, ended, worst, sentences in rows
-        ]
+        rows = self._database.execute(f"SELECT {_NAMES}, id FROM incidents WHERE {where}", values)  # noqa: S608
+        return [_incident(row) for row in rows]
+
+
+def _row(incident: Incident) -> tuple[object, ...]:
+    """In the order of the columns; lists are JSON, but for the sentences."""
+    lists = {
+        "sentences": "\n".join(incident.sentences),
+        "regions": json.dumps(incident.regions),
+        "features": json.dumps(incident.features),
+        "causes": json.dumps([(one.cause, one.at, one.because) for one in incident.causes]),
+        "evidence": json.dumps([(said.at, said.sentence) for said in incident.evidence]),
+    }
+    return tuple(lists.get(name, getattr(incident, name)) for name in _COLUMNS)
+
+
+def _incident(row: Sequence[Any]) -> Incident:
+    found = dict(zip((*_COLUMNS, "id"), row, strict=True))
+    words = {
+        "worst": Answer(found["worst"]),
+        "confidence": Confidence(found["confidence"]) if found["confidence"] else None,
+        "sentences": tuple(found["sentences"].split("\n")),
+        "regions": tuple(json.loads(found["regions"])),
+        "features": tuple(json.loads(found["features"])),
+        "causes": tuple(Named(Cause(cause), at, because) for cause, at, because in json.loads(found["causes"])),
+        "evidence": tuple(Said(at, sentence) for at, sentence in json.loads(found["evidence"])),
+    }
+    return Incident(**{**found, **words})

@@ -1,0 +1,182 @@
+"""`/api/v1/incidents`: incidents as JSON, open ones first, and what they come to by service.
+
+Each time stands twice, in ISO 8601 UTC (`..._at`) and in unix seconds. Outages that others have documented stand
+beside those that were seen here, marked `documented`, and count in no statistics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from exporter.history import History, Incident, Shares, Statistics
+from exporter.model import Answer, PastOutage
+from exporter.web.site import SITE
+
+LIMIT, MOST = 100, 500
+"""Incidents in an answer, unless asked for otherwise; and at most."""
+
+_PARAMETERS = ("service", "since", "limit")
+_WORST = (Answer.DEGRADED, Answer.PARTIAL, Answer.DOWN)
+_KNOWN = (Answer.UP, *_WORST)
+_LAST_MOMENT = 253402300799.0  # unix seconds: the last that has a date of four digits
+_LONGEST = 100  # characters of a parameter that an error repeats
+
+_Number = TypeVar("_Number", int, float)
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/api/v1/incidents")
+async def incidents(request: web.Request) -> web.Response:
+    site, now = request.app[SITE], time.time()
+    titles = {service.name: service.title for service in site.store.config.services}
+    service, since, limit = _asked(request, titles)
+    names = [service] if service else list(titles)
+    answer = {
+        "generated_at": _iso(now),
+        "incidents": _newest(site.history, names, since, limit, now),
+        "services": [
+            {"service": name, "title": titles[name], **_statistics(site.history.incidents.statistics(name, now))}
+            for name in names
+        ],
+    }
+    return web.json_response(answer, headers={"Access-Control-Allow-Origin": "*"})
+
+
+def _asked(request: web.Request, titles: dict[str, str]) -> tuple[str, float | None, int]:
+    """Service (empty: all), since (unix seconds) and limit; 400 or 404 says in a sentence what is wrong."""
+    for name in request.query:
+        if name not in _PARAMETERS:
+            raise _bad(f"{_quoted(name)} is not a parameter; there are {', '.join(_PARAMETERS)}")
+    service = request.query.get("service", "")
+    if service and service not in titles:
+        raise web.HTTPNotFound(reason=f"no service {_quoted(service)} is configured; there are {', '.join(titles)}")
+    since = _parsed(request, "since", _moment, "a time; write it as 2026-03-03T13:24:00Z or in unix seconds")
+    limit = _parsed(request, "limit", _count, f"a number from 1 to {MOST}")
+    return service, since, LIMIT if limit is None else limit
+
+
+def _parsed(request: web.Request, name: str, parse: Callable[[str], _Number], allowed: str) -> _Number | None:
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        return parse(text)
+    except (ValueError, OverflowError):
+        raise _bad(f"{name} {_quoted(text)} is not {allowed}") from None
+
+
+def _moment(text: str) -> float:
+    """Unix seconds; what names no zone is UTC, as everything here is."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        found = datetime.fromisoformat(text)
+        seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    if not 0.0 <= seconds <= _LAST_MOMENT:
+        raise ValueError(text)
+    return seconds
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:_LONGEST]) <= MOST:
+        raise ValueError(text)
+    return int(text)
+
+
+def _newest(
+    history: History, names: Sequence[str], since: float | None, limit: int, now: float
+) -> list[dict[str, Any]]:
+    """Open ones first, then by their start, newest first."""
+    found = [_observed(one, now) for name in names for one in history.incidents.incidents(name, limit, since)]
+    found += [
+        _documented(name, outage)
+        for name in names
+        for outage in history.documented.get(name, ())
+        if since is None or outage.end >= since
+    ]
+    return sorted(found, key=lambda one: (not one["open"], -one["started"]))[:limit]
+
+
+def _observed(incident: Incident, now: float) -> dict[str, Any]:
+    return {
+        "id": f"{incident.service}-{incident.id}",
+        "service": incident.service,
+        "documented": False,
+        "open": incident.ended is None,
+        **_times(incident.started, incident.ended),
+        "duration_seconds": (now if incident.ended is None else incident.ended) - incident.started,
+        **_time("last_bad", incident.last_bad),
+        "reopened": incident.reopened,
+        "worst": incident.worst,
+        "peak": {"regions": incident.peak_regions, "features": incident.peak_features},
+        "regions": incident.regions,
+        "features": incident.features,
+        "causes": [{"cause": one.cause, **_time("named", one.at), "because": one.because} for one in incident.causes],
+        "confidence": incident.confidence,
+        "sentences": incident.sentences,
+        "evidence": [{**_time("said", said.at), "sentence": said.sentence} for said in incident.evidence],
+    }
+
+
+def _documented(service: str, outage: PastOutage) -> dict[str, Any]:
+    """`dated` is whether a source gives the times; else they are assumed."""
+    return {
+        "id": f"{service}-documented-{outage.name}",
+        "service": service,
+        "documented": True,
+        "corroborated": outage.corroborated,
+        "open": False,
+        **_times(outage.start, outage.end),
+        "duration_seconds": outage.end - outage.start,
+        "dated": outage.dated,
+        "scope": outage.scope,
+        "features": outage.features,
+        "cause": outage.cause,
+        "probes_see_it": outage.probes_see_it,
+        "source": outage.source,
+    }
+
+
+def _statistics(found: Statistics) -> dict[str, Any]:
+    return {
+        "availability": {f"{days}d": _availability(shares) for days, shares in found.windows.items()},
+        "mean_time_to_recovery_seconds": found.mean_time_to_recovery,
+        "mean_time_between_failures_seconds": found.mean_time_between_failures,
+        "incidents": {"all": found.incidents, **{worst: found.worst.get(worst, 0) for worst in _WORST}},
+    }
+
+
+def _availability(found: Shares) -> dict[str, Any]:
+    return {
+        "ratio": found.available,
+        "observed_seconds": found.observed,
+        "observed_ratio": found.observed / found.window,
+        "seconds": {answer: found.seconds.get(answer, 0.0) for answer in _KNOWN},
+    }
+
+
+def _times(started: float, ended: float | None) -> dict[str, Any]:
+    return {**_time("started", started), **_time("ended", ended)}
+
+
+def _time(name: str, seconds: float | None) -> dict[str, Any]:
+    return {f"{name}_at": None if seconds is None else _iso(seconds), name: seconds}
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _bad(sentence: str) -> web.HTTPBadRequest:
+    return web.HTTPBadRequest(reason=sentence)
+
+
+def _quoted(text: str) -> str:
+    """As it was asked for, in ASCII, on one line, and no longer than a line."""
+    return ascii(text[:_LONGEST])
