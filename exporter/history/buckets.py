@@ -1,14 +1,82 @@
 """What was counted by bucket of a quarter of an hour, for as long as the baseline looks back.
 
-A bucket in which nobody listened is missing, which is not zero: `covered` says for how long somebody did.
+A bucket in which nobody listened is missing, which is not zero: its coverage says for how many seconds somebody did.
+Kept besides: where each signal's next read goes on, and the times that are set aside because they are no example of
+what is usual (spikes and incidents). Times are unix seconds.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-SCHEMA = ""
+from exporter.readings import BUCKET, Reading, Tally
+
+KEPT = 6 * 7 * 86400
+"""Seconds: the five weeks that the baseline looks back, and what is around them."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS tallies (
+    signal TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    service TEXT NOT NULL,
+    feature TEXT NOT NULL,
+    region TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    out_of INTEGER,
+    PRIMARY KEY (signal, start, service, feature, region)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS coverage (
+    signal TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (signal, start)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bookmarks (
+    signal TEXT PRIMARY KEY,
+    bookmark TEXT NOT NULL,
+    heard_until REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS set_aside (
+    signal TEXT NOT NULL,
+    service TEXT NOT NULL,
+    feature TEXT NOT NULL,
+    started REAL NOT NULL,
+    ended REAL,
+    PRIMARY KEY (signal, service, feature, started)
+) WITHOUT ROWID;
+"""
+_ADD = """
+INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+SET count = count + excluded.count, out_of = coalesce(out_of + excluded.out_of, out_of, excluded.out_of)
+"""
+_COVER = "INSERT INTO coverage VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds"
+_MARK = """
+INSERT INTO bookmarks VALUES (?, ?, ?) ON CONFLICT DO UPDATE
+SET bookmark = excluded.bookmark, heard_until = max(heard_until, excluded.heard_until)
+"""
+_SET_ASIDE = "INSERT INTO set_aside VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET ended = excluded.ended"
+_TALLIES = """
+SELECT service, feature, start, sum(count), sum(out_of) FROM tallies WHERE signal = ? AND start >= ?
+GROUP BY service, feature, start ORDER BY start
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A time that is no example of what is usual; `ended` is None while it lasts.
+
+    A spike is of a signal's service and feature, an incident of a service alone: the others are empty.
+    """
+
+    signal: str
+    service: str
+    feature: str
+    started: float
+    ended: float | None = None
 
 
 class Buckets:
@@ -17,3 +85,106 @@ class Buckets:
     def __init__(self, database: sqlite3.Connection, file: Path) -> None:
         self._database = database
         self._file = file
+
+    def add(self, signal: str, reading: Reading) -> bool:
+        """Keep tallies, coverage and bookmark, or nothing; OSError names the file when they cannot be kept.
+
+        False when it was a reading again that is kept already, by its bookmark: then no tally counts a second time.
+        What was covered never counts twice: only the time after all that the signal has been heard of is new.
+        """
+        with self._transaction():
+            bookmark, heard_until = self._mark(signal)
+            is_new = not reading.bookmark or reading.bookmark != bookmark
+            if is_new:
+                self._database.executemany(_ADD, (_row(signal, tally) for tally in reading.tallies))
+            if reading.since is not None:
+                covered = parts(max(reading.since, heard_until, reading.at - KEPT), reading.at)
+                self._database.executemany(_COVER, ((signal, start, seconds) for start, seconds in covered))
+            self._database.execute(_MARK, (signal, reading.bookmark or bookmark, reading.at))
+        return is_new
+
+    def bookmark(self, signal: str) -> str:
+        """Where its next read goes on; empty at first."""
+        return self._mark(signal)[0]
+
+    def heard_until(self, signal: str) -> float:
+        """The newest moment that the signal has been heard of; 0 when never."""
+        return self._mark(signal)[1]
+
+    def tallies(self, signal: str, since: float) -> Iterator[Tally]:
+        """What was counted in the buckets from `since` on, by service and feature, all regions together."""
+        for service, feature, start, count, out_of in self._database.execute(_TALLIES, (signal, since)):
+            yield Tally(service, feature, start, count, out_of)
+
+    def regions(self, signal: str, since: float) -> Iterator[Tally]:
+        """As `tallies`, by region, without what is of none."""
+        found = self._database.execute(
+            "SELECT service, feature, start, count, out_of, region FROM tallies "
+            "WHERE signal = ? AND start >= ? AND region <> ''",
+            (signal, since),
+        )
+        for row in found:
+            yield Tally(*row)
+
+    def coverage(self, signal: str, since: float) -> dict[int, float]:
+        """For how many seconds the signal was heard in the buckets from `since` on, by their start."""
+        found = self._database.execute(
+            "SELECT start, seconds FROM coverage WHERE signal = ? AND start >= ?", (signal, since)
+        )
+        return dict(found)
+
+    def set_aside(self, aside: Aside) -> None:
+        """Keep that this time is no example; once more to end it. OSError when it cannot be kept."""
+        row = (aside.signal, aside.service, aside.feature, aside.started, aside.ended)
+        with self._transaction():
+            self._database.execute(_SET_ASIDE, row)
+
+    def asides(self) -> list[Aside]:
+        """All times that are set aside, the oldest first."""
+        found = self._database.execute(
+            "SELECT signal, service, feature, started, ended FROM set_aside ORDER BY started"
+        )
+        return [Aside(*row) for row in found]
+
+    def forget(self, before: float) -> None:
+        """Drop what is older; OSError when that cannot be written."""
+        with self._transaction():
+            for table in ("tallies", "coverage"):
+                self._database.execute(f"DELETE FROM {table} WHERE start < ?", (before,))  # noqa: S608 - no stranger's
+            self._database.execute("DELETE FROM set_aside WHERE ended < ?", (before,))
+
+    def _mark(self, signal: str) -> tuple[str, float]:
+        found = self._database.execute("SELECT bookmark, heard_until FROM bookmarks WHERE signal = ?", (signal,))
+        return next(found, ("", 0.0))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            yield
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise OSError(f"cannot write {self._file}: {error}") from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        # A full disk may have rolled back already; a connection that is closed has nothing to roll back.
+        with suppress(sqlite3.Error):
+            self._database.execute("ROLLBACK")
+
+
+def _row(signal: str, tally: Tally) -> tuple[str, int, str, str, str, int, int | None]:
+    start = int(tally.start // BUCKET) * BUCKET
+    return (signal, start, tally.service, tally.feature, tally.region, tally.count, tally.out_of)
+
+
+def parts(since: float, until: float) -> Iterator[tuple[int, float]]:
+    """The buckets of a time, by their start, and how many of its seconds fall into each."""
+    while since < until:
+        start = int(since // BUCKET) * BUCKET
+        ends = min(start + BUCKET, until)
+        yield start, ends - since
+        since = ends
