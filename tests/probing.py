@@ -8,7 +8,7 @@ import resource
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -47,17 +47,6 @@ def needs(program: str) -> str:
     if path is None:
         pytest.skip(f"{program} is not installed")
     return path
-
-
-def free_port() -> int:
-    """A port on 127.0.0.1 where nobody listens, neither by TCP nor by UDP."""
-    while True:
-        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
-            stream.bind(("127.0.0.1", 0))
-            port: int = stream.getsockname()[1]
-            with suppress(OSError):
-                datagram.bind(("127.0.0.1", port))
-                return port
 
 
 def open_descriptors() -> set[str]:

@@ -7,8 +7,9 @@ import pytest
 from exporter.errors import ProbeError
 from exporter.model import NetworkOptions, Reason
 from exporter.net.guard import Guard
-from tests.probing import free_port, probe
+from tests.probing import probe
 from tests.servers.dns import DNSServer, addresses
+from tests.servers.ports import free_port
 from tests.servers.torture import Torture, echo
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")

@@ -15,9 +15,10 @@ import pytest
 
 from exporter.model import NetworkOptions, Reason, Result
 from exporter.probes.tcp import Step
-from tests.probing import free_port, full_descriptor_table, needs, probe
+from tests.probing import full_descriptor_table, needs, probe
 from tests.servers.certificates import Authority
 from tests.servers.dns import SILENCE, DNSServer
+from tests.servers.ports import free_port
 from tests.servers.torture import Conversation, Torture, echo, never_answers, resets_at_once
 
 DIALOGUE = (Step(expect="^220 box ready$", send="hello"), Step(expect="^you said hello$", send="quit"))

@@ -13,8 +13,9 @@ import pytest
 from exporter.errors import ProbeError
 from exporter.model import NetworkOptions, Reason
 from exporter.net.resolve import Resolver
-from tests.probing import free_port, full_descriptor_table, open_descriptors, probe
+from tests.probing import full_descriptor_table, open_descriptors, probe
 from tests.servers.dns import SERVFAIL, SILENCE, Answer, DNSServer, addresses
+from tests.servers.ports import free_port
 
 
 def nameserver(server: DNSServer) -> str:

@@ -14,8 +14,9 @@ from exporter.model import NetworkOptions, Reason
 from exporter.net import Network
 from exporter.options import TLSConfig
 from exporter.probes.tcp import Step
-from tests.probing import free_port, probe, unanswering_port
+from tests.probing import probe, unanswering_port
 from tests.servers.certificates import Authority
+from tests.servers.ports import free_port
 from tests.servers.torture import Conversation, Torture, echo, resets_at_once, resets_before_tls
 
 ANSWERS_IN_50_MS = """

@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import kinds
 from exporter.model import Result
-from tests.probing import free_port, needs
+from tests.probing import needs
+from tests.servers.ports import free_port
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 NEWER_LABELS = {"serialnumber"}  # than the one that Debian has

@@ -18,9 +18,10 @@ from exporter.options import TLSConfig
 from exporter.probes import dns as kind
 from exporter.probes.dns import Records
 from tests.probes.blackbox import assert_same, blackbox
-from tests.probing import free_port, needs, probe
+from tests.probing import needs, probe
 from tests.servers.certificates import Authority
 from tests.servers.dns import REFUSED, SILENCE, Answer, DNSServer
+from tests.servers.ports import free_port
 from tests.servers.torture import Torture, closes_at_once, never_answers
 
 ZONE = {

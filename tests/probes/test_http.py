@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from exporter.model import NetworkOptions, Reason
 from exporter.probes.http import FAMILIES
 from tests.probes.http_probing import PHASES, page, phase, run, site
 from tests.servers.certificates import Authority
+from tests.servers.ports import free_port
 from tests.servers.torture import Torture, answers, redirects_to
 
 CONFIG = """
@@ -35,12 +35,6 @@ http {{
   }}
 }}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Nginx:

@@ -13,9 +13,10 @@ from exporter.model import NetworkOptions, Reason
 from exporter.probes import tcp
 from exporter.probes.tcp import Label, Step
 from tests.probes.blackbox import assert_same, blackbox
-from tests.probing import free_port, probe, unanswering_port
+from tests.probing import probe, unanswering_port
 from tests.servers.certificates import Authority
 from tests.servers.dns import DNSServer, addresses
+from tests.servers.ports import free_port
 from tests.servers.torture import (
     Behaviour,
     Conversation,

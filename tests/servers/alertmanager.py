@@ -13,7 +13,8 @@ from typing import Any, Self
 
 import aiohttp
 
-from tests.servers.program import free_port, until
+from tests.servers.ports import free_port
+from tests.servers.program import until
 
 PROGRAMS = ("prometheus-alertmanager", "alertmanager")
 """Debian's name, and everybody else's."""

@@ -21,6 +21,7 @@ import dns.rdatatype
 import dns.rrset
 
 from tests.servers.listener import Listener, streams
+from tests.servers.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,9 @@ class DNSServer:
 
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[None]] = set()
+        self.port = self.port or free_port()
         self._listener = Listener(self._serve, self.address, self.port)
         self._listener.open()
-        self.port = self._listener.port
         self._udp: asyncio.DatagramTransport | None = None
         if self.tls is None:
             try:

@@ -21,7 +21,8 @@ import aiohttp
 import psutil
 
 from deploy.local.programs import PROGRAMS, ROOT
-from tests.servers.program import free_port, until
+from tests.servers.ports import free_port
+from tests.servers.program import until
 
 ENDS_WITHIN = 12.0
 """Seconds from the signal to the end; honcho kills what has not ended five seconds after the first that has."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import resource
-import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -24,6 +23,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.servers.box import SHIPPED
+from tests.servers.ports import free_port
 
 COMMAND = Path(sys.executable).with_name("outage-exporter")
 ENDS_WITHIN = 5.0
@@ -33,13 +33,6 @@ _ASK_EVERY = 0.05
 _STARTS_WITHIN = 20.0
 
 T = TypeVar("T")
-
-
-def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def until(

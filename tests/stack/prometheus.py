@@ -12,7 +12,8 @@ from typing import Any, Self
 import aiohttp
 import yaml
 
-from tests.servers.program import Page, free_port, until
+from tests.servers.ports import free_port
+from tests.servers.program import Page, until
 
 _STARTS_WITHIN = 30.0
 _REFUSED_SAMPLES = (

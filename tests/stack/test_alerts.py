@@ -20,7 +20,8 @@ from tests.servers.alertmanager import Alertmanager
 from tests.servers.box import Box
 from tests.servers.faults import CONTROLS
 from tests.servers.pages import DEADMAN, PAGER, Pages
-from tests.servers.program import Exporter, free_port, hastened, until
+from tests.servers.ports import free_port
+from tests.servers.program import Exporter, hastened, until
 from tests.servers.proxies import Microsocks, Tinyproxy
 from tests.stack.prometheus import RULES, Prometheus
 
