@@ -28,6 +28,10 @@ PUSHED = "reports"
 """The kind that nobody reads: people come to it, so that it is never silent."""
 
 
+EARLIER = 24 * 3600.0
+"""Seconds before the first evidence in which a notice may have been opened to have to do with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """An open notice of those who run the service; `signal` is the name of the page."""
@@ -82,6 +86,11 @@ class Evidence:
 
 NOTHING = Evidence()
 """No signal is configured, or none was heard."""
+
+
+def begun_by(notice: Notice, since: float | None) -> bool:
+    """Whether a notice is of these days: opened no earlier than a day before `since`, or it does not say when."""
+    return notice.opened_at is None or since is None or notice.opened_at >= since - EARLIER
 
 
 def gather(config: Config, heard: Mapping[str, Heard], crowds: Sequence[Crowd], now: float) -> dict[str, Evidence]:

@@ -1,4 +1,4 @@
-"""The latest of everything: results by pair, sights by region, verdicts by service.
+"""The latest of everything: results by pair, sights by region, what signals say, verdicts by service.
 
 One `Store` in the main process. `record` takes each result as it comes; `judge` folds what came
 into verdicts, a few times a second at most, and says what changed. A pair that a new configuration
@@ -9,26 +9,34 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from exporter.evidence import Evidence, gather
+from exporter.evidence import NOTHING, Evidence, gather
 from exporter.model import CONTROLS, NOT_THE_SERVICE, Answer, Config, Pair, PairKey, Reason, Result, State
 from exporter.readings import Crowd, Heard
-from exporter.verdict import Sight, Track, Verdict, advance, judge, sight
+from exporter.tracks import Condition, Sight, Track, advance, sight
+from exporter.verdict import Verdict, judge
 
 SUCCESSES_KEPT, FAILURES_KEPT = 5, 10
 """Of each pair: failures are kept longer, because they are what people come for."""
 
+NEWEST_COUNTS = 0.02
+"""The weight of a good run in the average of its pair."""
+
 
 @dataclass(slots=True)
 class Record:
-    """All that is kept of a pair. `latest` is the newest scheduled run, which the `probe_*` gauges show."""
+    """All that is kept of a pair. `latest` is the newest scheduled run, which the `probe_*` gauges show.
+
+    `usual` is how long a good scheduled run takes, in seconds, averaged over the last fifty or so; 0 before the first.
+    """
 
     pair: Pair
     track: Track = field(default_factory=Track)
     latest: Result | None = None
     attempts: int = 0
+    usual: float = 0.0
     failures: dict[Reason, int] = field(default_factory=dict)
     succeeded: deque[Result] = field(default_factory=lambda: deque(maxlen=SUCCESSES_KEPT))
     failed: deque[Result] = field(default_factory=lambda: deque(maxlen=FAILURES_KEPT))
@@ -46,6 +54,9 @@ class Record:
         (self.succeeded if result.ok else self.failed).append(result)
         if result.attempt == 0:
             self.latest = result
+            # What is slow already is not what is usual.
+            if result.ok and self.track.standing is not Condition.SLOW:
+                self.usual += (result.duration - self.usual) * max(NEWEST_COUNTS, 1 / self.attempts)
         self.track = advance(self.track, result, self.pair.endpoint.degraded_above, seen_at)
 
 
@@ -125,35 +136,48 @@ class Store:
         tracks = {key: record.track for key, record in self.records.items()}
         changes: list[Change] = []
         for service in self._config.services:
-            verdict = judge(service, tracks, self.sights, now)
-            changes += self._changes(self.verdicts.get(service.name), verdict)
+            before = self.verdicts.get(service.name)
+            known, since = self.evidence[service.name], before.since if before else None
+            verdict = judge(service, tracks, self.sights, now, known, self.records, since)
+            changes += self._changes(before, verdict)
             if service.name not in self.since or self.verdicts[service.name].answer is not verdict.answer:
                 self.since[service.name] = now
             self.verdicts[service.name] = verdict
         return changes
 
     def as_json(self) -> dict[str, Any]:
-        """Verdicts and sights as JSON values; times in unix seconds."""
+        """Verdicts, sights and signals as JSON values; times in unix seconds."""
         return {
-            "services": [
-                {
-                    "service": name,
-                    "title": verdict.title,
-                    "answer": verdict.answer,
-                    "headline": verdict.headline,
-                    "since": self.since[name],
-                    "sentences": verdict.sentences,
-                    "features": verdict.features,
-                    "states": [
-                        {"feature": feature, "region": region, "state": state}
-                        for (feature, region), state in verdict.states.items()
-                    ],
-                }
-                for name, verdict in self.verdicts.items()
-            ],
+            "services": [self._service_json(name, verdict) for name, verdict in self.verdicts.items()],
             "regions": [
                 {"region": name, "seeing": sees.seeing, "sentence": sees.sentence} for name, sees in self.sights.items()
             ],
+            "signals": [_signal_json(known) for known in self.heard.values()],
+        }
+
+    def _service_json(self, name: str, verdict: Verdict) -> dict[str, Any]:
+        known = asdict(self.evidence.get(name, NOTHING))
+        del known["countries"]
+        return {
+            "service": name,
+            "title": verdict.title,
+            "answer": verdict.answer,
+            "headline": verdict.headline,
+            "since": self.since[name],
+            "first_evidence": verdict.since,
+            "cause": verdict.cause,
+            "because": verdict.because,
+            "confidence": verdict.confidence,
+            "confident_because": verdict.confident_because,
+            "by_probes": verdict.probed,
+            "blocked_in": verdict.blocked_in,
+            "sentences": verdict.sentences,
+            "features": verdict.features,
+            "states": [
+                {"feature": feature, "region": region, "state": state}
+                for (feature, region), state in verdict.states.items()
+            ],
+            "evidence": known,
         }
 
     def _unchanged(self, pair: Pair) -> bool:
@@ -176,3 +200,17 @@ class Store:
         if answered is not after.answer:
             changed.append(Change(after.service, "", "", answered, after.answer, " ".join(after.sentences)))
         return changed
+
+
+def _signal_json(known: Heard) -> dict[str, Any]:
+    """Whether a signal speaks, and what goes wrong with it; times are null while there was none."""
+    return {
+        "signal": known.signal,
+        "kind": known.kind,
+        "fresh": known.fresh,
+        "succeeded_at": known.succeeded_at or None,
+        "reading_at": known.reading.at if known.reading else None,
+        "failure": known.failure,
+        "failed_at": known.failed_at or None,
+        "errors": known.errors,
+    }

@@ -18,7 +18,7 @@ FLOORS = (
     "net",
     "client+request | fetch",
     "probes | regions | signals",
-    "evidence+verdict+causes | config",
+    "tracks+evidence+findings+sentences+causes+confidence+verdict | config",
     "attempt",
     "schedule+worker+wire+crew | history+state+crowd | listening",
     "metrics",

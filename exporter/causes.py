@@ -1,0 +1,234 @@
+"""What probably stands behind an outage, and the reading that says so: pure.
+
+The first rule that holds names the cause; only pairs that are down or slow in a region that sees count as failing.
+
+| the reading | cause |
+|---|---|
+| every region is blind, and a control had answered before | own line |
+| whatever fails, fails in countries that are said to block the service | blocked |
+| an incident is open upstream, in the right place and time | upstream |
+| worldwide, most failing connections are reset or time out before any answer, and no 5xx came | attack suspected |
+| half of the failing pairs had become twice as slow as usual, or some had, and half sent 5xx or 429 | overload |
+| half of the failing pairs get wrong answers, or none over a connection that stands | technical |
+| an incident is open upstream, in the right time, and names no place | upstream |
+| none of these | unknown |
+
+The right time is from 24 hours before the first evidence until 3 hours after it: what has been open for days explains
+nothing new, and official pages are late. A page that does not say since when is taken at its word. A green page
+upstream names nothing and excludes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from statistics import median
+
+from exporter.evidence import Upstream, begun_by
+from exporter.findings import BAD, VOTES, Findings, Trouble
+from exporter.model import NOT_THE_SERVICE, Answer, Cause, Reason, Result
+from exporter.sentences import count, listed, said_by
+from exporter.tracks import Condition
+
+UPSTREAM_LATE = 3 * 3600.0
+"""Seconds after the first evidence in which an incident upstream may still be opened."""
+
+WORLDWIDE = 3
+"""Regions: fewer are no world."""
+
+SLOWER = 2.0
+"""So many times as long as usual is a rise."""
+
+SLOWER_BY = 0.05
+"""Seconds: less is noise where everything is quick."""
+
+LATELY = 3
+"""Successes whose median is compared with what is usual."""
+
+
+def likely(found: Findings) -> tuple[Cause, str]:
+    """The cause, and the reading that says so in a sentence; nothing while the service is up everywhere."""
+    if found.answer is Answer.UP and not found.blockages:
+        return Cause.UNKNOWN, ""
+    for cause, rule in RULES:
+        because = rule(found)
+        if because:
+            return cause, f"{because[:1].upper()}{because[1:]}."
+    return Cause.UNKNOWN, _nothing(found)
+
+
+def _own_line(found: Findings) -> str:
+    if found.seeing or found.pending or not found.saw:
+        return ""
+    return f"no control answers in any of {count(len(found.sights))} of ours, and one has answered before"
+
+
+def _blocked(found: Findings) -> str:
+    """Also where all of ours are: then nobody elsewhere could say that it is more."""
+    by_region = {region: one for one in found.evidence.restrictions for region in one.regions}
+    failing = found.regions_with(*BAD)
+    where = [*found.blockages, *failing]
+    slow = any(one.track.standing is Condition.SLOW for one in found.troubles)
+    if not where or slow or any(region not in by_region for region in failing):
+        return ""
+    said = dict.fromkeys(by_region[region] for region in where)
+    return "; ".join(f"{found.title} is blocked in {one.country}, {said_by(one)}" for one in said)
+
+
+def _upstream(found: Findings) -> str:
+    return _incident(found, [one for one in found.evidence.upstreams if one.exact])
+
+
+def _somewhere_upstream(found: Findings) -> str:
+    return _incident(found, [one for one in found.evidence.upstreams if not one.exact])
+
+
+def _incident(found: Findings, incidents: Iterable[Upstream]) -> str:
+    timely = [one for one in incidents if _in_time(one, found)]
+    if not timely or not (found.troubles or found.people):
+        return ""
+    worst = max(timely, key=lambda one: _LEVELS.index(one.notice.level))
+    notice, at = worst.notice, worst.notice.opened_at
+    where = (
+        f" in {worst.location}" if worst.exact and worst.location else "" if worst.exact else ", it does not say where"
+    )
+    since = f" since {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC" if at is not None else ""
+    link = f" ({notice.url})" if notice.url else ""
+    return f'{worst.signal} has an incident open{where}{since}: "{notice.title}"{link}'
+
+
+_LEVELS = ("unknown", "minor", "major", "critical")
+
+
+def _in_time(incident: Upstream, found: Findings) -> bool:
+    opened, since = incident.notice.opened_at, found.since if found.since is not None else found.now
+    return begun_by(incident.notice, since) and (opened is None or opened <= since + UPSTREAM_LATE)
+
+
+def _attack(found: Findings) -> str:
+    cut = [one for one in found.troubles if _is(one, _severed)]
+    regions = list(dict.fromkeys(one.region for one in cut))
+    countries = {found.evidence.countries.get(region, region) for region in regions}
+    worldwide = len(regions) >= WORLDWIDE and len(countries) > 1 and 2 * len(regions) >= len(found.regions_with(*VOTES))
+    answered = any(_status(result) >= 500 for one in found.troubles for result in one.failures)
+    if not worldwide or answered or 3 * len(cut) < 2 * len(found.troubles):
+        return ""
+    return (
+        f"{len(cut)} of {len(found.troubles)} failing probes, in {listed(regions)}, are cut off or left without an "
+        "answer while they connect, and no server has told of an error"
+    )
+
+
+def _overload(found: Findings) -> str:
+    slower = [one for one in found.troubles if _rise(one) >= SLOWER]
+    busy = [one for one in found.troubles if any(_is_busy(result) for result in one.failures)]
+    most, some = 2 * len(slower) >= len(found.troubles), 2 * len(busy) >= len(found.troubles)
+    if not slower or not (most or some):
+        return ""
+    worst = max(slower, key=_rise)
+    assert worst.past is not None
+    said = next(
+        (f", and status {_status(result):.0f} came" for one in busy for result in one.failures if _is_busy(result)), ""
+    )
+    usual = f"{worst.past.usual:.2g} s are usual"
+    return (
+        f"latency rose in {len(slower)} of {len(found.troubles)} failing probes: {worst.endpoint.name} took "
+        f"{_lately(worst):.2g} s in {worst.region} where {usual}{said}"
+    )
+
+
+def _technical(found: Findings) -> str:
+    wrong = [one for one in found.troubles if _is(one, _wrong)]
+    if not wrong or 2 * len(wrong) < len(found.troubles):
+        return ""
+    newest = max(wrong, key=lambda one: one.track.last_at)
+    [(reason, _)] = Counter(_last(one).reason for one in wrong).most_common(1)
+    regions = list(dict.fromkeys(one.region for one in wrong))
+    what = _WRONG[reason] if reason else ""
+    return (
+        f"{len(wrong)} of {len(found.troubles)} failing probes ({listed(regions)}) get wrong answers, mostly {what}: "
+        f"{_last(newest).message}"
+    )
+
+
+def _nothing(found: Findings) -> str:
+    if found.by_people:
+        return "Only people report it: nothing that our probes see says why."
+    if found.answer is Answer.UNKNOWN:
+        return "Nothing that was read says why."
+    return "Nothing that was read says why: no incident upstream, no rise of latency, no pattern in the failures."
+
+
+RULES: Sequence[tuple[Cause, Callable[[Findings], str]]] = (
+    (Cause.OWN_LINE, _own_line),
+    (Cause.BLOCKED, _blocked),
+    (Cause.UPSTREAM, _upstream),
+    (Cause.ATTACK, _attack),
+    (Cause.OVERLOAD, _overload),
+    (Cause.TECHNICAL, _technical),
+    (Cause.UPSTREAM, _somewhere_upstream),
+)
+
+
+def _is(trouble: Trouble, test: Callable[[Result], bool]) -> bool:
+    """Whether most of its failures are such."""
+    counted = [result for result in trouble.failures if result.reason not in NOT_THE_SERVICE]
+    return bool(counted) and 2 * sum(map(test, counted)) > len(counted)
+
+
+def _last(trouble: Trouble) -> Result:
+    return next(result for result in reversed(trouble.failures) if result.reason not in NOT_THE_SERVICE)
+
+
+def _severed(result: Result) -> bool:
+    """Cut off or left without an answer at connect or TLS. A refusal is an answer: the host stands."""
+    at_the_edge = result.reason in (Reason.CONNECT, Reason.TLS, Reason.TIMEOUT) and not set(result.phases) - _EDGE
+    return at_the_edge and (result.reason is Reason.TIMEOUT or any(word in result.message for word in _SEVERED))
+
+
+# The last three are of datagrams, which have no connection.
+_EDGE = {"resolve", "connect", "tls", "setup", "rtt", "request"}
+# `net` tells these apart in words only: they are its messages.
+_SEVERED = (
+    "no answer within",
+    "in its share of the time",
+    "broke off",
+    "reset",
+    "timed out",
+    "unreachable",
+    "no route",
+)
+_WRONG = {
+    Reason.RESOLVE: "no address",
+    Reason.CONNECT: "refused connections",
+    Reason.TLS: "broken TLS",
+    Reason.TIMEOUT: "none over a connection that stands",
+    Reason.STATUS: "a wrong status",
+    Reason.BODY: "a wrong body",
+    Reason.PROTOCOL: "a broken protocol",
+}
+
+
+def _wrong(result: Result) -> bool:
+    return result.reason in _WRONG and not _severed(result)
+
+
+def _status(result: Result) -> float:
+    return result.samples.get("probe_http_status_code", 0.0)
+
+
+def _is_busy(result: Result) -> bool:
+    return _status(result) >= 500 or _status(result) == 429
+
+
+def _rise(trouble: Trouble) -> float:
+    """How many times as long as usual its last successes took; 0 when that is not known, or too little to be sure."""
+    usual, lately = trouble.past.usual if trouble.past else 0.0, _lately(trouble)
+    return lately / usual if usual and lately - usual >= SLOWER_BY else 0.0
+
+
+def _lately(trouble: Trouble) -> float:
+    """Seconds: the median of its last successes before it failed."""
+    newest = list(trouble.past.succeeded)[-LATELY:] if trouble.past else []
+    return median([result.duration for result in newest]) if len(newest) == LATELY else 0.0
