@@ -37,6 +37,8 @@ class Crowds:
         self._features: dict[str, tuple[str, ...]] = {}
         self._found: tuple[Crowd, ...] | None = None
         self._found_until = 0.0
+        self._full: tuple[Crowd, ...] = ()
+        self._full_at = 0.0
         self._forgotten_at = 0.0
 
     def apply(self, config: Config) -> None:
@@ -45,7 +47,7 @@ class Crowds:
         kept = self._hearings if features == self._features else {}
         self._features = features
         self._hearings = {signal.name: self._hearing(signal, kept.get(signal.name)) for signal in config.signals}
-        self._found = None
+        self._found, self._full_at = None, 0.0
 
     def add(self, signal: Signal, reading: Reading) -> None:
         """Keep what a reading counts; OSError when it cannot be kept, and then none of it counts."""
@@ -70,10 +72,13 @@ class Crowds:
         return self._found
 
     def full(self) -> tuple[Crowd, ...]:
-        """As `crowds`, of the last full bucket, whatever the one that is open comes to."""
+        """As `crowds`, of the last full bucket whatever the open one comes to; a second old at most."""
         now = self._now()
-        fresh = [hearing for hearing in self._hearings.values() if now < hearing.fresh_until]
-        return tuple(crowd for hearing in fresh for crowd in hearing.crowds(full=True))
+        if not 0 <= now - self._full_at < 1.0:
+            fresh = [hearing for hearing in self._hearings.values() if now < hearing.fresh_until]
+            self._full = tuple(crowd for hearing in fresh for crowd in hearing.crowds(full=True))
+            self._full_at = now
+        return self._full
 
     def open_incident(self, service: str, is_open: bool) -> None:
         """Whether an incident of the service lasts: what is counted meanwhile is no example of what is usual."""

@@ -150,7 +150,7 @@ class Hearing:
     def _crowd(self, series: Series, number: int, counted: Counted, usual: Usual, watch: Watch) -> Crowd:
         mean = usual.of(counted.out_of)
         said = Level(series.service, series.feature, counted.count, mean)
-        at = min((number + 1) * BUCKET, self.heard_until)
+        at = min(float((number + 1) * BUCKET), self.heard_until)
         crowd = self._said(said, spikes.score(counted.count, mean, usual.phi), at, watch)
         return replace(crowd, out_of=counted.out_of, regions=series.regions(number))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from exporter.web import home, incidents, metrics, operations, probes, status
+from exporter.web import home, incidents, metrics, operations, probes, reports, status
 from exporter.web.serving import Server, serve
 from exporter.web.site import SITE, Site, guard, secure
 
@@ -18,7 +18,7 @@ def application(site: Site) -> web.Application:
     app = web.Application(middlewares=[guard], client_max_size=1 << 20)
     app[SITE] = site
     app.on_response_prepare.append(secure)
-    for page in (home, incidents, metrics, operations, probes, status):
+    for page in (home, incidents, metrics, operations, probes, reports, status):
         app.add_routes(page.routes)
     app.router.add_static("/static", Path(__file__).parent / "static", append_version=False)
     return app

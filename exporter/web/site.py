@@ -12,8 +12,10 @@ import jinja2
 from aiohttp import web
 
 from exporter import __version__
+from exporter.crowd import Crowds
 from exporter.history import History
 from exporter.metrics import Own, Page
+from exporter.signals.reports import Intake
 from exporter.state import Store
 
 log = logging.getLogger(__name__)
@@ -21,7 +23,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """`reload` returns the mistakes of a configuration that was not applied; `ready` tells of first results."""
+    """`reload` returns the mistakes of a configuration that was not applied; `ready` tells of first results.
+
+    `crowds` and `intake` are there for as long as the program runs, whatever a reload says of signals.
+    """
 
     store: Store
     page: Page
@@ -29,6 +34,8 @@ class Site:
     history: History
     reload: Callable[[], Awaitable[list[str]]]
     ready: Callable[[], bool]
+    crowds: Crowds | None = None
+    intake: Intake | None = None
 
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)

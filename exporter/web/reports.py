@@ -1,0 +1,169 @@
+"""`POST /api/v1/reports`: a person says that something does not work, as JSON or by a form.
+
+A report that is accepted is answered 202 when it has been kept, and so is one that was counted within the hour: it says
+`"counted": false`, and nothing else of it differs, so that neither scripts nor people try again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from exporter.model import Service
+from exporter.readings import Crowd
+from exporter.signals.reports import Answer, Intake, Report, region, visitor
+from exporter.signals.reports.visitors import is_trusted
+from exporter.web.site import SITE
+
+LARGEST = 4096
+"""Bytes of a report."""
+
+_SLOWEST = 10.0  # seconds that a report's body may take
+_FULL_FOR = 600  # seconds: by then some of what is remembered has been forgotten
+_UNKEPT_FOR = 30  # seconds
+_KEYS = ("service", "feature", "words")
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+
+routes = web.RouteTableDef()
+
+
+class _RefusedError(Exception):
+    """`allowed` is what might stand there instead."""
+
+    def __init__(self, status: int, answer: Answer, sentence: str, allowed: Iterable[str] = ()) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.answer = answer
+        self.values = {"allowed": list(allowed)} if allowed else {}
+
+
+@routes.post("/api/v1/reports")
+async def report(request: web.Request) -> web.Response:
+    intake = request.app[SITE].intake
+    if intake is None or intake.signal is None:
+        return _answer(request, 404, "reports are not taken here: no signal of kind reports is configured")
+    try:
+        _refuse_other_sites(request)
+        who, where = _whose(request, intake)
+        if seconds := intake.wait(who):
+            return _later(request, 429, "too many reports", seconds)
+        said = _fields(await _body(request), request.content_type)
+        service, feature = _subject(said, intake.services)
+    except _RefusedError as refused:
+        intake.refuse(refused.answer)
+        return _answer(
+            request, refused.status, str(refused), **({"allowed": refused.allowed} if refused.allowed else {})
+        )
+    answer = await intake.take(Report(who, service.name, feature, where, bool(said.get("words", "").strip())))
+    if answer is Answer.FULL:
+        return _later(request, 503, "not counted: there are more reports than can be remembered", _FULL_FOR)
+    if answer is Answer.UNKEPT:
+        return _later(request, 503, "not counted: it cannot be kept at the moment", _UNKEPT_FOR)
+    return _taken(request, answer is Answer.ACCEPTED, service, feature)
+
+
+def _refuse_other_sites(request: web.Request) -> None:
+    """A page of somebody else must not report in its visitors' names. What is no browser says neither header."""
+    origin = request.headers.get("Origin", f"//{request.host}")
+    is_own = origin.lower().partition("//")[2] == request.host.lower()
+    if not is_own or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        raise _RefusedError(403, Answer.FOREIGN, "reports are not taken from another site's page")
+
+
+def _whose(request: web.Request, intake: Intake) -> tuple[bytes, str]:
+    """What stands for the visitor, and the region."""
+    options, headers = intake.options, request.headers
+    if not is_trusted(request.remote, options.trusted_proxies):
+        return visitor(request.remote, (), ()), ""
+    forwarded = headers.getall(options.visitor_header, ()) if options.visitor_header else ()
+    said = headers.get(options.region_header) if options.region_header else None
+    return visitor(request.remote, forwarded, options.trusted_proxies), region(said)
+
+
+async def _body(request: web.Request) -> bytes:
+    if request.content_type not in (_JSON, _FORM):
+        raise _RefusedError(415, Answer.WRONG, "not a type of content that is read here", (_JSON, _FORM))
+    too_large = _RefusedError(413, Answer.LARGE, f"a report has at most {LARGEST} bytes")
+    if (request.content_length or 0) > LARGEST:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_SLOWEST):
+            while len(body) <= LARGEST and (piece := await request.content.read(LARGEST + 1)):
+                body += piece
+    except TimeoutError:
+        raise _RefusedError(408, Answer.WRONG, f"the report did not come within {_SLOWEST:g} s") from None
+    if len(body) > LARGEST:
+        raise too_large
+    return bytes(body)
+
+
+def _fields(body: bytes, kind: str) -> dict[str, str]:
+    """The report's fields, all of them texts."""
+    try:
+        found = json.loads(body) if kind == _JSON else dict(parse_qsl(body.decode(), keep_blank_values=True))
+    except (ValueError, RecursionError):
+        raise _RefusedError(400, Answer.WRONG, f"the report is not {kind}") from None
+    if not isinstance(found, dict):
+        raise _RefusedError(400, Answer.WRONG, "the report is not an object with keys", _KEYS)
+    for key, value in found.items():
+        if key not in _KEYS:
+            raise _RefusedError(400, Answer.WRONG, f"{key[:40]!r} is not a key of a report", _KEYS)
+        if not isinstance(value, str):
+            raise _RefusedError(400, Answer.WRONG, f"{key} is not a text")
+    return found
+
+
+def _subject(said: Mapping[str, str], services: Mapping[str, Service]) -> tuple[Service, str]:
+    """The service, and the feature or none."""
+    name, feature = said.get("service", ""), said.get("feature", "")
+    service = services.get(name)
+    if service is None:
+        sentence = f"{name[:40]!r} is not a service that is watched here" if name else "service is missing"
+        raise _RefusedError(400, Answer.WRONG, sentence, services)
+    features = [one.name for one in service.features]
+    if feature and feature not in features:
+        raise _RefusedError(400, Answer.WRONG, f"{feature[:40]!r} is not a feature of {service.title}", features)
+    return service, feature
+
+
+def _taken(request: web.Request, counted: bool, service: Service, feature: str) -> web.Response:
+    """Thanks, and what others report."""
+    crowd = _others(request, service.name, feature)
+    what = f"{feature} of {service.title}" if feature else service.title
+    sentence = "thank you" if counted else "thank you; it counts once an hour, and had been counted"
+    others = None
+    if crowd is not None:
+        until = datetime.fromtimestamp(crowd.at, UTC).isoformat(timespec="seconds")
+        others = {"count": crowd.count, "usual": round(crowd.usual, 1), "until": until}
+        sentence += f". In the last full quarter of an hour {crowd.count} reported {what}; {crowd.usual:.3g} are usual"
+    values = {"counted": counted, "service": service.name, "feature": feature, "others": others}
+    return _answer(request, 202, sentence, **values)
+
+
+def _others(request: web.Request, service: str, feature: str) -> Crowd | None:
+    crowds = request.app[SITE].crowds
+    found = crowds.full() if crowds is not None else ()
+    return next((c for c in found if (c.kind, c.service, c.feature) == ("reports", service, feature)), None)
+
+
+def _later(request: web.Request, status: int, sentence: str, seconds: float) -> web.Response:
+    answer = _answer(request, status, f"{sentence}; try again in {ceil(seconds)} s")
+    answer.headers["Retry-After"] = str(ceil(seconds))
+    return answer
+
+
+def _answer(request: web.Request, status: int, sentence: str, **values: Any) -> web.Response:
+    """JSON to whom speaks it, else a line."""
+    if request.content_type != _FORM or _JSON in request.headers.get("Accept", ""):
+        return web.json_response({"message" if status < 400 else "error": sentence, **values}, status=status)
+    allowed = f" (allowed: {', '.join(values['allowed'])})" if "allowed" in values else ""
+    return web.Response(status=status, text=f"{status}: {sentence}{allowed}.\n")
