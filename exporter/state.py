@@ -15,21 +15,21 @@ from typing import Any
 from exporter.evidence import NOTHING, Evidence, gather
 from exporter.model import CONTROLS, NOT_THE_SERVICE, Answer, Config, Pair, PairKey, Reason, Result, State
 from exporter.readings import Crowd, Heard
-from exporter.tracks import Condition, Sight, Track, advance, sight
+from exporter.tracks import Sight, Track, advance, sight
 from exporter.verdict import Verdict, judge
 
 SUCCESSES_KEPT, FAILURES_KEPT = 5, 10
 """Of each pair: failures are kept longer, because they are what people come for."""
 
-NEWEST_COUNTS = 0.02
-"""The weight of a good run in the average of its pair."""
+USUAL_RUNS = 50
+"""Good runs of a pair whose duration is averaged: a newer one weighs a fiftieth."""
 
 
 @dataclass(slots=True)
 class Record:
     """All that is kept of a pair. `latest` is the newest scheduled run, which the `probe_*` gauges show.
 
-    `usual` is how long a good scheduled run takes, in seconds, averaged over the last fifty or so; 0 before the first.
+    `usual` is how long a good scheduled run takes, in seconds, averaged over about USUAL_RUNS; 0 before the first.
     """
 
     pair: Pair
@@ -55,8 +55,8 @@ class Record:
         if result.attempt == 0:
             self.latest = result
             # What is slow already is not what is usual.
-            if result.ok and self.track.standing is not Condition.SLOW:
-                self.usual += (result.duration - self.usual) * max(NEWEST_COUNTS, 1 / self.attempts)
+            if result.ok and not self.track.slow:
+                self.usual += (result.duration - self.usual) / min(self.attempts, USUAL_RUNS)
         self.track = advance(self.track, result, self.pair.endpoint.degraded_above, seen_at)
 
 

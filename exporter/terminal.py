@@ -13,10 +13,19 @@ _MILLISECONDS = 1000.0
 
 
 def verdict_text(verdict: Verdict, coloured: bool) -> str:
-    """The answer, its evidence in sentences, and features x regions as a table."""
+    """The answer, its evidence in sentences, cause and confidence, and features x regions as a table."""
     lines = [_paint(verdict.headline, verdict.answer, coloured, bold=True)]
-    lines += [f"  {sentence}" for sentence in verdict.sentences]
+    lines += [f"  {_printable(sentence)}" for sentence in verdict.sentences]
+    lines += [f"  {_printable(line)}" for line in _judgement(verdict)]
     return "\n".join([*lines, "", *_table(verdict, coloured)])
+
+
+def _judgement(verdict: Verdict) -> Iterable[str]:
+    """The likely cause when something is wrong, and how sure it all is."""
+    if verdict.because:
+        yield f"Likely cause: {verdict.cause}. {verdict.because}"
+    if verdict.confident_because:
+        yield f"Confidence: {verdict.confidence}. {verdict.confident_because}"
 
 
 def _table(verdict: Verdict, coloured: bool) -> Iterable[str]:

@@ -262,8 +262,9 @@ def _see(endpoints: Sequence[Endpoint], region: str, tracks: Mapping[PairKey, Tr
     mine = [(e, tracks[key]) for e in endpoints if (key := (e.service, e.name, region)) in tracks]
     conditions = [_proven(track, endpoint.interval, now) for endpoint, track in mine]
     state = feature_state(conditions, sees.seeing)
-    of_state = _GUILTY.get(state, ())
-    guilty = tuple(pair for pair, condition in zip(mine, conditions, strict=True) if condition in of_state)
+    wanted = _GUILTY.get(state)
+    # Most are up, and nothing is guilty of that.
+    guilty = tuple(p for p, condition in zip(mine, conditions, strict=True) if condition in wanted) if wanted else ()
     walls = tuple(endpoint.name for endpoint, track in mine if track.excuse is Reason.BLOCKED)
     return Seen(state, _complaint(guilty), walls, guilty)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from exporter.evidence import NOTHING, Evidence
+from exporter.sentences import quotation
 from exporter.verdict import Verdict
 from exporter.web.site import SITE, html
 
@@ -19,7 +21,21 @@ async def home(request: web.Request) -> web.Response:
     verdicts = {name: store.verdicts[name] for name in names}
     tables = {name: _regions(verdict) for name, verdict in verdicts.items()}
     incidents = {name: site.history.incidents.open_incident(name) for name in verdicts}
-    return html("home.html", verdicts=verdicts, since=store.since, tables=tables, incidents=incidents)
+    return html(
+        "home.html",
+        verdicts=verdicts,
+        since=store.since,
+        tables=tables,
+        incidents=incidents,
+        evidence={name: store.evidence.get(name, NOTHING) for name in verdicts},
+        said={name: _said(verdict, store.evidence.get(name, NOTHING)) for name, verdict in verdicts.items()},
+    )
+
+
+def _said(verdict: Verdict, evidence: Evidence) -> list[str]:
+    """The sentences but the quotations, which stand on the page with their links."""
+    quoted = {quotation(statement) for statement in evidence.statements}
+    return [sentence for sentence in verdict.sentences if sentence not in quoted]
 
 
 def _regions(verdict: Verdict) -> list[str]:
