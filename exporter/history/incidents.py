@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -45,19 +46,16 @@ class Incidents:
 
     def note(self, verdict: Verdict, now: float) -> None:
         """Open, grow or end the service's incident as the verdict says, and count the time since the last one."""
-        try:
+        with self._named("write"):
             if self._availability.note(verdict.service, verdict.answer, now):
                 self._statistics.clear()
             self._note(verdict, now)
-        except sqlite3.Error as error:
-            raise OSError(f"cannot write {self._file}: {error}") from error
 
     def keep(self) -> None:
         """Write what waits to be written once a minute."""
-        try:
+        with self._named("write"):
             self._availability.keep()
-        except sqlite3.Error as error:
-            raise OSError(f"cannot write {self._file}: {error}") from error
+            self._statistics.clear()
 
     def _note(self, verdict: Verdict, now: float) -> None:
         known = self._open.get(verdict.service)
@@ -105,13 +103,23 @@ class Incidents:
     def statistics(self, service: str, now: float) -> Statistics:
         """What is kept of a service comes to; known time is up to a minute behind."""
         if service not in self._statistics:
-            shares = {days: self._availability.shares(service, days, now) for days in WINDOWS}
+            with self._named("read"):
+                shares = {days: self._availability.shares(service, days, now) for days in WINDOWS}
             self._statistics[service] = statistics(self._select("service = ?", (service,)), shares)
         return self._statistics[service]
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[Incident]:
-        rows = self._database.execute(f"SELECT {_NAMES}, id FROM incidents WHERE {where}", values)  # noqa: S608
-        return [_incident(row) for row in rows]
+        with self._named("read"):
+            rows = self._database.execute(f"SELECT {_NAMES}, id FROM incidents WHERE {where}", values)  # noqa: S608
+            return [_incident(row) for row in rows]
+
+    @contextmanager
+    def _named(self, attempted: str) -> Iterator[None]:
+        """OSError names the file that cannot be used."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise OSError(f"cannot {attempted} {self._file}: {error}") from error
 
 
 def _row(incident: Incident) -> tuple[object, ...]:

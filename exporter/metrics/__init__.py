@@ -5,8 +5,11 @@ The only room that writes exposition and that knows prometheus_client.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
+from exporter.history import Statistics
+from exporter.metrics import availability
 from exporter.metrics.own import Own
 from exporter.metrics.page import Page
 from exporter.metrics.text import content_type
@@ -14,8 +17,16 @@ from exporter.state import Store
 
 __all__ = ["Own", "Page", "content_type", "exposition"]
 
+_NONE: Mapping[str, Statistics] = MappingProxyType({})
 
-def exposition(page: Page, own: Own, store: Store, openmetrics: bool) -> Iterator[bytes]:
-    """The whole page, in pieces of bounded size, so that a scrape of many targets does not stop everything else."""
+
+def exposition(
+    page: Page, own: Own, store: Store, openmetrics: bool, statistics: Mapping[str, Statistics] = _NONE
+) -> Iterator[bytes]:
+    """The whole page, in pieces of bounded size, so that a scrape of many targets does not stop everything else.
+
+    `statistics` are what the history of each service comes to.
+    """
     yield from page.pieces(store, openmetrics)
+    yield from availability.pieces(statistics, openmetrics)
     yield own.render(openmetrics)

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from exporter import kinds
-from exporter.metrics import text, verdicts
+from exporter.metrics import signals, text, verdicts
 from exporter.metrics.columns import Column, Counted, Histograms, Line
 from exporter.metrics.geohash import geohash
 from exporter.model import Endpoint, Family, Pair, PairKey, Reason, Result, SampleKey
@@ -134,6 +134,7 @@ class Page:
                 yield header + body
                 header = b""
         yield from verdicts.pieces(store, openmetrics)
+        yield from signals.pieces(store, openmetrics)
 
     def _column(self, name: str, explained: str, kind: str) -> Column:
         column = self._columns[name] = Column(name, explained, kind, len(self._labels))

@@ -7,6 +7,10 @@ escaped in HELP, and in the `# EOF` that ends OpenMetrics.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+
+Lines = Iterable[tuple[str, float]]
+"""The labels of a series as text, and its value."""
 
 _SPECIAL = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
 
@@ -25,6 +29,13 @@ def header(name: str, explained: str, kind: str, openmetrics: bool) -> bytes:
         escaped = escaped.replace('"', '\\"')
         name = name.removesuffix("_total") if kind == "counter" else name
     return f"# HELP {name} {escaped}\n# TYPE {name} {kind}\n".encode()
+
+
+def family(name: str, explained: str, kind: str, lines: Lines, openmetrics: bool) -> Iterator[bytes]:
+    """A whole family in one piece; none when it has no series."""
+    body = "".join(f"{name}{{{labels}}} {number(value)}\n" for labels, value in lines)
+    if body:
+        yield header(name, explained, kind, openmetrics) + encode(body)
 
 
 def labelled(**labels: str) -> str:

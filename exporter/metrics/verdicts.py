@@ -5,14 +5,12 @@ Every shard of a fleet exposes all services, also those whose pairs other shards
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from exporter.metrics import text
-from exporter.model import Answer, State
+from exporter.metrics.text import Lines
+from exporter.model import Answer, Cause, Confidence, State
 from exporter.state import Store
-
-Lines = Iterable[tuple[str, float]]
-"""The labels of a series as text, and its value."""
 
 
 def pieces(store: Store, openmetrics: bool) -> Iterator[bytes]:
@@ -21,14 +19,19 @@ def pieces(store: Store, openmetrics: bool) -> Iterator[bytes]:
         ("outage_region_seeing", "Whether a control answers in the region: 0 is blind, and casts no vote.", _seeing),
         ("outage_state", "State of a feature in a region: 1 for the one that holds.", _states),
         ("outage_verdict", "Verdict of a service over all regions: 1 for the one that holds.", _verdicts),
+        ("outage_cause", "Likely cause of what is wrong: 1 for the one that holds, none while up.", _causes),
+        ("outage_confidence", "How sure the verdict is: 1 for the one that holds.", _confidences),
+        (
+            "outage_verdict_since_timestamp_seconds",
+            "First evidence of what is wrong, unix seconds; else since when the verdict holds.",
+            _since,
+        ),
         ("outage_service_info", "What is asked about, and its title for people.", _services),
         ("outage_service_objective_ratio", "The share of probes that should be good over 30 days.", _objectives),
         ("outage_feature_info", "A feature of a service; the service is down when all core ones are.", _features),
         ("outage_alternative_info", "A service that people can use while another is down.", _alternatives),
     ):
-        body = "".join(f"{name}{{{labels}}} {text.number(value)}\n" for labels, value in lines(store))
-        if body:
-            yield text.header(name, explained, "gauge", openmetrics) + text.encode(body)
+        yield from text.family(name, explained, "gauge", lines(store), openmetrics)
 
 
 def _seeing(store: Store) -> Lines:
@@ -48,6 +51,26 @@ def _verdicts(store: Store) -> Lines:
     for service, verdict in store.verdicts.items():
         for answer in Answer:
             yield text.labelled(service=service, verdict=answer), answer is verdict.answer
+
+
+def _causes(store: Store) -> Lines:
+    for service, verdict in store.verdicts.items():
+        for cause in Cause:
+            yield (
+                text.labelled(service=service, cause=cause),
+                cause is verdict.cause and verdict.answer is not Answer.UP,
+            )
+
+
+def _confidences(store: Store) -> Lines:
+    for service, verdict in store.verdicts.items():
+        for confidence in Confidence:
+            yield text.labelled(service=service, confidence=confidence), confidence is verdict.confidence
+
+
+def _since(store: Store) -> Lines:
+    for service, verdict in store.verdicts.items():
+        yield text.labelled(service=service), store.since[service] if verdict.since is None else verdict.since
 
 
 def _services(store: Store) -> Lines:

@@ -6,6 +6,7 @@ beside those that were seen here, marked `documented`, and count in no statistic
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from aiohttp import web
 from exporter.history import History, Incident, Shares, Statistics
 from exporter.model import Answer, PastOutage
 from exporter.web.site import SITE
+
+log = logging.getLogger(__name__)
 
 LIMIT, MOST = 100, 500
 """Incidents in an answer, unless asked for otherwise; and at most."""
@@ -37,13 +40,16 @@ async def incidents(request: web.Request) -> web.Response:
     titles = {service.name: service.title for service in site.store.config.services}
     service, since, limit = _asked(request, titles)
     names = [service] if service else list(titles)
+    try:
+        told = _newest(site.history, names, since, limit, now)
+        found = {name: site.history.incidents.statistics(name, now) for name in names}
+    except OSError as error:
+        log.error("incidents cannot be told", extra={"reason": str(error)})
+        raise web.HTTPServiceUnavailable(reason="the history cannot be read; the log says why") from None
     answer = {
         "generated_at": _iso(now),
-        "incidents": _newest(site.history, names, since, limit, now),
-        "services": [
-            {"service": name, "title": titles[name], **_statistics(site.history.incidents.statistics(name, now))}
-            for name in names
-        ],
+        "incidents": told,
+        "services": [{"service": name, "title": titles[name], **_statistics(one)} for name, one in found.items()],
     }
     return web.json_response(answer, headers={"Access-Control-Allow-Origin": "*"})
 

@@ -7,13 +7,15 @@ holds nothing else up. Pieces are compressed in a thread (zlib releases the inte
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from collections.abc import Iterable
 
 from aiohttp import web
 
+from exporter.history import Statistics
 from exporter.metrics import content_type, exposition
-from exporter.web.site import SITE
+from exporter.web.site import SITE, Site
 
 _LEVEL = 1  # of gzip: on a loopback or a LAN the time to compress counts, not the size
 _GZIP = 31  # wbits of zlib: the largest window, gzip's header and trailer
@@ -34,7 +36,7 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     if request.method == "HEAD":
         return answer
     packer = zlib.compressobj(_LEVEL, wbits=_GZIP) if compressed else None
-    for piece in exposition(site.page, site.own, site.store, openmetrics):
+    for piece in exposition(site.page, site.own, site.store, openmetrics, _statistics(site)):
         if packer is None:
             await answer.write(piece)
             # A fast reader never makes a write wait, so the others' turn must be given.
@@ -47,6 +49,17 @@ async def metrics(request: web.Request) -> web.StreamResponse:
         await answer.write(packer.flush())
     await answer.write_eof()
     return answer
+
+
+def _statistics(site: Site) -> dict[str, Statistics]:
+    """Of each service; a history that cannot be read is not known, and no reason to have no metrics."""
+    now = time.time()
+    try:
+        return {
+            service.name: site.history.incidents.statistics(service.name, now) for service in site.store.config.services
+        }
+    except OSError:
+        return {}
 
 
 def wants_openmetrics(accept: str) -> bool:

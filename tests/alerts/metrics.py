@@ -3,14 +3,22 @@
 OF_THE_EXPORTER = frozenset(
     {
         "outage_alternative_info",
+        "outage_chatter_score",
         "outage_exporter_build_info",
         "outage_exporter_config_last_reload_successful",
         "outage_exporter_worker_restarts_total",
         "outage_feature_info",
         "outage_region_seeing",
+        "outage_reports",
+        "outage_reports_baseline",
+        "outage_reports_score",
         "outage_service_info",
         "outage_service_objective_ratio",
+        "outage_signal_errors_total",
+        "outage_signal_last_success_timestamp_seconds",
         "outage_state",
+        "outage_statement",
+        "outage_upstream_incident",
         "probe_attempts_total",
         "probe_failures_total",
         "probe_last_run_timestamp_seconds",
@@ -36,17 +44,3 @@ FROM_THE_STACK = frozenset(
         "alertmanager_notifications_failed_total",
     }
 )
-
-FROM_A_LATER_ISSUE = frozenset(
-    {
-        "outage_chatter_score",
-        "outage_reports",
-        "outage_reports_baseline",
-        "outage_reports_score",
-        "outage_signal_errors_total",
-        "outage_signal_last_success_timestamp_seconds",
-        "outage_statement",
-        "outage_upstream_incident",
-    }
-)
-"""The other signals: crowd reports, chatter, statements and upstream incidents."""
