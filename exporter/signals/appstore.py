@@ -1,0 +1,165 @@
+"""What people write in Apple's App Store: the share of one-star reviews that complain of what an outage does.
+
+Format, from memory and so read tolerantly: at itunes.apple.com
+`/{country}/rss/customerreviews/page={1..10}/id={app}/sortby=mostrecent/json`; `feed.entry` is a list, one object when
+there is one, absent when there is none; 50 a page, newest first. Reviews appear minutes to hours late, so they
+corroborate others and say nothing alone (`ALONE`). A review is of the app and seldom names it: each sentence is also
+read with the service's title before it. No text is kept.
+
+The first read counts nothing: it learns where the next begins.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from exporter.errors import SignalError
+from exporter.fetch import Fetch, moment, one_line, parse_json
+from exporter.model import Service, Signal
+from exporter.options import compiled
+from exporter.readings import BUCKET, Fault, Reading, Tally
+
+INTERVAL = 600.0
+ALONE = False
+NEEDS_SERVICES = True
+NEEDS_COMPLAINTS = True
+
+MOST_PAGES = 10
+"""Apple has no more."""
+
+LONGEST = 10_000
+"""Characters of a review that are looked at."""
+
+_SENTENCE = re.compile(r"[.!?\n]+\s*")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    apps: dict[str, int] = field(default_factory=dict)
+    countries: tuple[str, ...] = ("US",)
+    url: str = "https://itunes.apple.com"
+
+    def __post_init__(self) -> None:
+        if not self.apps:
+            raise ValueError("apps is empty; write the number of each service's app, such as {tiktok: 835599320}")
+        for country in self.countries:
+            if not _COUNTRY.fullmatch(country):
+                raise ValueError(f"countries: {country!r} is not a country's code of two capitals, such as US or IN")
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    entry: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    feed: Feed
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    time: float
+    stars: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where the next read goes on: what is counted up to `at`, and when each country's newest review is from."""
+
+    at: float
+    newest: dict[str, float]
+
+    @classmethod
+    def of(cls, bookmark: str) -> Mark:
+        """Of none when the bookmark is empty or not ours."""
+        try:
+            found = json.loads(bookmark)
+            return cls(float(found["at"]), {str(key): float(value) for key, value in found["newest"].items()})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls(0.0, {})
+
+    def __str__(self) -> str:
+        return json.dumps({"at": self.at, "newest": self.newest}, separators=(",", ":"))
+
+
+async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookmark: str = "") -> Reading:
+    """The reviews since the last read."""
+    mark, at = Mark.of(bookmark), fetch.now()
+    newest: dict[str, float] = {}
+    tallies: list[Tally] = []
+    since = mark.at or at
+    for service, country in ((one, country) for one in services for country in signal.options.countries):
+        if service.name not in signal.options.apps:
+            continue
+        known = mark.newest.get(f"{service.name} {country}")
+        reviews, are_all = await _since(known, signal.options, service.name, country, fetch)
+        newest[f"{service.name} {country}"] = max(chain([known or 0.0], (review.time for review in reviews)))
+        if known is None:
+            since = at
+            continue
+        if not are_all:
+            since = max(since, min(review.time for review in reviews))
+        tallies += _tallies(service, country, reviews)
+    return Reading(at, tuple(tallies), min(since, at), bookmark=str(Mark(at, newest)))
+
+
+async def _since(
+    known: float | None, options: Options, service: str, country: str, fetch: Fetch
+) -> tuple[list[Review], bool]:
+    """The reviews after the newest that is known, and whether these are all."""
+    found: list[Review] = []
+    for number in range(1, MOST_PAGES + 1):
+        address = f"{options.url}/{country.lower()}/rss/customerreviews/page={number}/id={options.apps[service]}"
+        answer = await fetch.get(f"{address}/sortby=mostrecent/json")
+        page = _reviews(answer.body, fetch.now())
+        found += [review for review in page if known is None or review.time > known]
+        if not page or known is None or min(review.time for review in page) <= known:
+            return found, True
+    return found, False
+
+
+def _reviews(body: bytes, now: float) -> list[Review]:
+    entries = parse_json(Page, body).feed.entry
+    if not isinstance(entries, list):
+        entries = [] if entries is None else [entries]
+    # The app itself is among them in some answers: it has no rating.
+    return [_review(entry, now) for entry in entries if not isinstance(entry, dict) or "im:rating" in entry]
+
+
+def _review(entry: Any, now: float) -> Review:
+    text = f"{_label(entry, 'title')}\n{_label(entry, 'content')}"
+    return Review(moment(_label(entry, "updated"), now), _label(entry, "im:rating"), text[:LONGEST])
+
+
+def _label(entry: Any, key: str) -> str:
+    value = entry.get(key) if isinstance(entry, dict) else None
+    label = value.get("label") if isinstance(value, dict) else None
+    if not isinstance(label, str):
+        raise SignalError(Fault.FORMAT, f"feed.entry: {key} has no label that is a text")
+    return label
+
+
+def _tallies(service: Service, country: str, reviews: Sequence[Review]) -> list[Tally]:
+    pattern = compiled("|".join(f"(?:{pattern})" for pattern in service.complaints))
+    seen, complaints = Counter[float](), Counter[float]()
+    for review in reviews:
+        if review.stars == "1":
+            bucket = review.time // BUCKET * BUCKET
+            seen[bucket] += 1
+            complaints[bucket] += any(pattern.search(text) for text in _readings_of(review.text, service.title))
+    return [
+        Tally(service.name, "", bucket, complaints[bucket], count, country) for bucket, count in sorted(seen.items())
+    ]
+
+
+def _readings_of(text: str, title: str) -> list[str]:
+    return [one_line(text, LONGEST), *(f"{title} {sentence}" for sentence in _SENTENCE.split(text) if sentence)]
