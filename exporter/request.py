@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from exporter import __version__
+from exporter import USER_AGENT
 from exporter.client import ClientConfig, HeaderName, HeaderValue, client_headers, is_token, reads_files
 from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.net.message import Request
 from exporter.net.target import Target
 from exporter.options import File, TLSConfig
-
-USER_AGENT = f"outage-exporter/{__version__} (+https://github.com/outage-exporter/outage-exporter)"
 
 _MADE_BY_US = frozenset({"host", "connection", "content-length", "transfer-encoding"})
 
