@@ -6,21 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.model import Answer, Endpoint, Feature, Reason, Result, Service, State
-from exporter.verdict import (
-    Condition,
-    Sight,
-    Track,
-    Verdict,
-    advance,
-    feature_answer,
-    feature_state,
-    judge,
-    service_answer,
-    sight,
-)
+from exporter.model import Answer, Feature, Reason, Service, State
+from exporter.tracks import Condition, Sight, Track, advance, feature_state, sight
+from exporter.verdict import feature_answer, judge, service_answer
+from tests.judging import BLIND, DEAD, FAILURES, FINE, INTERVAL, SEEING, after, endpoint, failed, ok, verdict
 
-INTERVAL = 60.0
 UP, SLOW, DOWN, BLOCKED, PENDING = (
     Condition.UP,
     Condition.SLOW,
@@ -28,21 +18,6 @@ UP, SLOW, DOWN, BLOCKED, PENDING = (
     Condition.BLOCKED,
     Condition.PENDING,
 )
-
-
-def ok(at: float = 0.0, duration: float = 0.1) -> Result:
-    return Result(ok=True, reason=None, message="", started=at, duration=duration)
-
-
-def failed(reason: Reason = Reason.CONNECT, at: float = 0.0) -> Result:
-    return Result(ok=False, reason=reason, message=f"failed by {reason}", started=at, duration=0.1)
-
-
-def after(*results: Result, degraded_above: float | None = None, seen_at: float = 0.0) -> Track:
-    track = Track()
-    for result in results:
-        track = advance(track, result, degraded_above, seen_at)
-    return track
 
 
 def test_one_success_makes_a_new_pair_up() -> None:
@@ -171,10 +146,6 @@ def test_a_service_is_down_when_all_its_core_features_are(core: str, others: str
     assert service_answer(cores, [*cores, *(Answer(word) for word in others.split())]) is answer
 
 
-def endpoint(name: str, feature: str = "feed", service: str = "tiktok") -> Endpoint:
-    return Endpoint(service, feature, name, "http", "https://example.test/", None, INTERVAL, 10.0)
-
-
 def test_a_region_sees_while_one_control_answers() -> None:
     one, two = endpoint("a", service="controls"), endpoint("b", service="controls")
     assert sight([(one, after(ok(at=5.0))), (two, after(failed(at=6.0)))], now=7.0) == Sight(True)
@@ -186,25 +157,6 @@ def test_a_region_whose_controls_are_stale_or_untried_does_not_see() -> None:
     control = endpoint("a", service="controls")
     assert not sight([(control, after(ok(at=0.0)))], now=181.0).seeing
     assert sight([(control, Track())], now=1.0).pending
-
-
-TIKTOK = Service(
-    "tiktok",
-    "TikTok",
-    (
-        Feature("feed", True, (endpoint("home"),)),
-        Feature("upload", False, (endpoint("gateway", "upload"),)),
-    ),
-)
-SEEING = Sight(True)
-BLIND = Sight(False, sentence="none of its 2 controls answers")
-FINE = after(ok(at=90.0))
-FAILURES = (failed(at=60.0), failed(at=65.0), failed(at=75.0))
-DEAD = after(*FAILURES, seen_at=62.0)
-
-
-def verdict(tracks: dict[tuple[str, str], Track], **sights: Sight) -> Verdict:
-    return judge(TIKTOK, {("tiktok", name, region): track for (name, region), track in tracks.items()}, sights, 100.0)
 
 
 def test_a_feature_that_fails_in_all_seeing_regions_makes_the_service_down_with_its_reason() -> None:
