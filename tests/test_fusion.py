@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from exporter import terminal
 from exporter.evidence import NOTHING, Blockage, Evidence
 from exporter.model import Answer, Confidence, Feature, Reason, Service, State
 from exporter.tracks import Track
@@ -242,3 +243,13 @@ def test_that_it_is_up_is_the_surer_when_people_are_listened_to_and_calm(
 ) -> None:
     evidence = Evidence(crowds=crowds)  # type: ignore[arg-type]
     assert verdict(EVERYWHERE, evidence, **dict.fromkeys(regions, SEEING)).confidence == confidence
+
+
+def test_a_terminal_shows_cause_and_confidence_and_obeys_no_quotation() -> None:
+    command = replace(STATEMENT, notice=replace(NOTICE, quote="\x1b[2Jall is well"))
+    said = verdict(failing("home", "us"), Evidence(statements=(command,)), **ALL_SEE)
+    text = terminal.verdict_text(said, coloured=False)
+    assert "\x1b" not in text
+    assert "all is well" in text
+    assert f"  Likely cause: {said.cause}. {said.because}" in text
+    assert f"  Confidence: high. {said.confident_because}" in text

@@ -21,9 +21,11 @@ from exporter import web
 from exporter.errors import ConfigError
 from exporter.history import History
 from exporter.metrics import Own
+from exporter.model import Reason, Signal
+from exporter.readings import Fault, Heard, Notice, Reading
 from exporter.web import serving
 from exporter.web.webconfig import read
-from tests.configurations import Running, config, failed, ok
+from tests.configurations import NOW, Running, config, failed, ok
 from tests.servers.certificates import Authority
 
 
@@ -122,6 +124,58 @@ async def test_status_is_json_with_the_verdict_and_the_regions(served: Served) -
     said = json.loads(text)
     assert said["services"][0]["service"] == "tiktok"
     assert said["regions"] == [{"region": "here", "seeing": True, "sentence": ""}]
+
+
+def with_signals(served: Served, *notices: Notice) -> None:
+    """TikTok's page says these, and another signal nothing."""
+    page = Signal("tiktok_business", "feed", None, 300.0, ("tiktok",))
+    silent = Signal("ioda", "ioda", None, 900.0)
+    served.running.apply(replace(served.running.store.config, signals=(page, silent)))
+    heard = {
+        "tiktok_business": Heard("tiktok_business", "feed", Reading(NOW, notices=notices), NOW, fresh=True),
+        "ioda": Heard("ioda", "ioda", failure="<b>html</b> for JSON", failed_at=NOW, errors={Fault.FORMAT: 3}),
+    }
+    served.running.store.hear(heard, ())
+    served.running.store.judge()
+
+
+NOTICE = Notice("Uploads fail", "https://status.example/1", "major", NOW, quote="Uploads <b>fail</b>.")
+
+
+async def test_status_says_cause_confidence_evidence_and_every_signal(served: Served) -> None:
+    for number in (1, 2):
+        served.running.take("gstatic", ok(NOW + number), "controls")
+        served.running.take("page", failed(Reason.STATUS, NOW + number, message="status 500"))
+    with_signals(served, NOTICE)
+    said = json.loads((await served.get("/api/v1/status"))[1])
+    tiktok = said["services"][0]
+    assert (tiktok["answer"], tiktok["cause"], tiktok["by_probes"]) == ("degraded", "technical", "degraded")
+    assert tiktok["because"] == "1 of 1 failing probes (here) get wrong answers, mostly a wrong status: status 500."
+    assert tiktok["confidence"] == "high"
+    assert tiktok["first_evidence"] == NOW
+    assert tiktok["evidence"]["statements"][0]["notice"]["url"] == "https://status.example/1"
+    assert tiktok["evidence"]["silent"] == ["ioda has not spoken yet: <b>html</b> for JSON."]
+    assert [(one["signal"], one["fresh"], one["errors"]) for one in said["signals"]] == [
+        ("tiktok_business", True, {}),
+        ("ioda", False, {"format": 3}),
+    ]
+    assert said["signals"][1]["succeeded_at"] is None
+
+
+async def test_the_front_page_quotes_officials_once_links_them_and_names_who_is_silent(served: Served) -> None:
+    with_signals(served, NOTICE)
+    _, text, _ = await served.get("/")
+    assert text.count("Uploads &lt;b&gt;fail&lt;/b&gt;.") == 1
+    assert '<a href="https://status.example/1"' in text
+    assert "<small>ioda has not spoken yet: &lt;b&gt;html&lt;/b&gt; for JSON." in text
+    assert "Confidence: <strong>" in text
+
+
+async def test_the_front_page_links_no_address_that_is_a_command(served: Served) -> None:
+    with_signals(served, replace(NOTICE, url="javascript:alert(1)"))
+    _, text, _ = await served.get("/")
+    assert "Uploads" in text
+    assert "javascript" not in text
 
 
 async def test_metrics_are_negotiated_and_compressed_when_asked(served: Served) -> None:
