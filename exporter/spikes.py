@@ -21,10 +21,11 @@ from statistics import median
 
 from exporter.readings import BUCKET
 
-DAY = 86400 // BUCKET
+HOUR = 3600 // BUCKET
+DAY = 24 * HOUR
 WEEK = 7 * DAY
-WEEKS = 5
-"""How many the baseline looks back."""
+WEEKS, DAYS = 5, 6
+"""How many the baseline looks back: days as long as there is no week."""
 
 FLOOR = 0.5
 """Reports in a bucket: nothing is ever expected to be rarer, or a handful would be a sensation."""
@@ -44,9 +45,6 @@ RISE = 2.0
 LIMIT = 16.0
 """Of the cumulated sum, in reports: above it, they rise. By simulation: see `bench/spikes.py`."""
 
-_HOUR = 3600 // BUCKET
-_NORMAL = 1.4826  # times a median absolute deviation is a normal distribution's standard deviation
-
 
 @dataclass(frozen=True, slots=True)
 class Counted:
@@ -55,23 +53,25 @@ class Counted:
     count: int
     out_of: int | None = None
 
+    @property
+    def posts(self) -> int:
+        """What a mean is of: posts, or the bucket."""
+        return self.out_of or 1
+
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What a bucket should hold: `mean` reports, or with `is_share` complaints by post.
+    """What is usual in a bucket, in reports.
 
-    `phi` is how many times the variance is that of a Poisson count; `seen` the number of buckets that say so, 0 when
-    it is a stated prior.
+    `mean` is what the score compares with; `level` what the cumulated sum does, which adds up and must not be a little
+    too low for long. `phi` is how many times the variance is that of a Poisson count; `seen` the number of buckets at
+    the same time of week (or day) that say so, 0 for a stated prior.
     """
 
     mean: float
+    level: float
     phi: float = 1.0
     seen: int = 0
-    is_share: bool = False
-
-    def of(self, out_of: int | None) -> float:
-        """Reports that are usual in a bucket with so many posts."""
-        return max(FLOOR, self.mean * (out_of or 0) if self.is_share else self.mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,77 +107,83 @@ def reference(mean: float, rise: float = RISE) -> float:
     return mean * (rise - 1.0) / log(rise)
 
 
-def cumulated(rise: float, count: int, mean: float, phi: float = 1.0) -> float:
+def cumulated(rise: float, count: int, usual: Usual) -> float:
     """S = max(0, S + x - k), of counts that are divided by phi, which makes their variance their mean again.
 
     It stops a bucket's reference above the limit, or what a long outage piled up would take days to melt.
     """
-    k = reference(mean / phi)
-    return min(max(0.0, rise + count / phi - k), LIMIT + k)
+    k = reference(usual.level / usual.phi)
+    return min(max(0.0, rise + count / usual.phi - k), LIMIT + k)
 
 
-def usual(past: Callable[[int], Counted | None], bucket: int, prior: float | None) -> Usual | None:
+def stated(prior: float) -> Usual:
+    """What somebody says is usual, while nothing has been counted."""
+    return Usual(max(FLOOR, prior), max(FLOOR, prior))
+
+
+def usual(past: Callable[[int], Counted | None], bucket: int, out_of: int | None = None) -> Usual | None:
     """What is usual in a bucket: the median of the same time of week, over as many of five weeks as there are.
 
-    `past` knows a bucket by its number, and None of one that is missing or excluded. Until there is a week, the same
-    time of the days before; until there is a day, the prior, which is in reports a bucket; without one, None.
+    Until there is a week, the same time of the days before; None until there is a day. `past` knows a bucket by its
+    number, and None of one that is missing or set aside. Of a share, what is usual in so many posts: `out_of`.
     """
-    for period, count in ((WEEK, WEEKS), (DAY, 6)):
-        centres = [bucket - period * back for back in range(1, count + 1)]
+    for period, times in ((WEEK, WEEKS), (DAY, DAYS)):
+        centres = [bucket - period * back for back in range(1, times + 1)]
         found = [one for centre in centres if (one := past(centre))]
         if found:
-            around = [one for c in centres for n in range(c - _HOUR, c + _HOUR + 1) if (one := past(n))]
-            return _usual(found, around)
-    return None if prior is None else Usual(max(prior, FLOOR))
+            around = [[one for n in range(c - HOUR, c + HOUR + 1) if (one := past(n))] for c in centres]
+            return _usual(found, [hours for hours in around if hours], out_of or 1)
+    return None
 
 
-def _usual(found: Sequence[Counted], around: Sequence[Counted]) -> Usual:
-    is_share = found[-1].out_of is not None
-    if is_share:
-        mean = median(one.count / one.out_of if one.out_of else 0.0 for one in found)
-    else:
-        mean = float(median(one.count for one in found))
-    plain = Usual(mean if is_share else max(mean, FLOOR), 1.0, len(found), is_share)
-    return replace(plain, phi=dispersion([(one.count, plain.of(one.out_of)) for one in around]))
+def _usual(found: Sequence[Counted], around: Sequence[Sequence[Counted]], posts: int) -> Usual:
+    mean = max(FLOOR, posts * median(one.count / one.posts for one in found))
+    share = median(sum(one.count for one in hours) / sum(one.posts for one in hours) for hours in around)
+    phi = dispersion([[(one.count, share * one.posts) for one in hours] for hours in around])
+    level = max(FLOOR, share * posts)
+    # One standard error more: a baseline that is too low by chance stays so for hours, and would pile up.
+    return Usual(mean, level + sqrt(phi * level / sum(map(len, around))), phi, len(found))
 
 
-def dispersion(pairs: Sequence[tuple[int, float]]) -> float:
-    """phi, at least 1, of counts and what was expected of each: (1.4826 median |z|)^2.
+def dispersion(weeks: Sequence[Sequence[tuple[int, float]]]) -> float:
+    """phi = variance / mean, at least 1: the median, over the weeks, of what each week's hours around the bucket say.
 
-    The textbook's variance by mean of the few buckets that there are is ruined by one outage that nobody marked; the
-    median of the scores needs half of them to be wrong. Taken over an hour either way of the same time of week, so that
-    one week already gives nine.
+    Each week gives (count, expected) pairs. Over all buckets at once, one outage that nobody marked would hide the next
+    for five weeks; by medians of single deviations instead, counts that come in bursts look calm, because their few
+    large values are what a median leaves out. Both by simulation: see `bench/spikes.py`.
     """
-    if not pairs:
-        return 1.0
-    return max(1.0, (_NORMAL * median(abs(score(count, mean)) for count, mean in pairs)) ** 2)
+    found = []
+    for pairs in weeks:
+        expected = sum(max(FLOOR, mean) for _, mean in pairs)
+        squares = sum((count - max(FLOOR, mean)) ** 2 for count, mean in pairs)
+        # The mean was taken from the same buckets, which makes it too good a fit of few (Bessel).
+        found.append(squares / expected * len(pairs) / max(1, len(pairs) - 1))
+    return max(1.0, median(found)) if found else 1.0
 
 
-def advance(watch: Watch, bucket: int, count: int, mean: float, phi: float = 1.0, whole: bool = True) -> Watch:
-    """Take a bucket that has ended, of which `mean` reports are usual.
+def advance(watch: Watch, bucket: int, count: int, usual: Usual, whole: bool = True) -> Watch:
+    """Take a bucket that has ended.
 
     One that was not heard whole is a lower bound: unusual it counts, else it is as good as missing, which neither makes
     nor ends a spike.
     """
-    z = score(count, mean, phi)
+    z = score(count, usual.mean, usual.phi)
     unusual = is_unusual(count, z)
     if not whole and not unusual:
         return replace(watch, last=bucket, run=0, calm=0)
-    rise = cumulated(watch.rise, count, mean, phi)
+    rise = cumulated(watch.rise, count, usual)
     joined = watch.last == bucket - 1
-    if not unusual:
-        calm = (watch.calm if joined else 0) + 1
-        since = watch.since if calm < CALM else None
-        return Watch(bucket, since, 0, calm if since is not None else 0, rise)
-    run = (watch.run if joined else 0) + 1
-    begins = run > 1 or is_unusual(count, z, GLARING)
-    since = watch.since if watch.since is not None or not begins else bucket - run + 1
-    return Watch(bucket, since, run, 0, rise)
+    if unusual:
+        run = (watch.run if joined else 0) + 1
+        begins = watch.since is None and (run > 1 or is_unusual(count, z, GLARING))
+        return Watch(bucket, bucket - run + 1 if begins else watch.since, run, 0, rise)
+    calm = (watch.calm if joined else 0) + 1
+    if watch.since is None or calm >= CALM:
+        return Watch(bucket, None, 0, 0, rise)
+    return Watch(bucket, watch.since, 0, calm, rise)
 
 
-def foreseen(watch: Watch, bucket: int, count: int, mean: float, phi: float = 1.0) -> Watch:
+def foreseen(watch: Watch, bucket: int, count: int, usual: Usual) -> Watch:
     """What the bucket that is still open already comes to: it can begin a spike or a rise, and ends none."""
-    ahead = advance(watch, bucket, count, mean, phi, whole=False)
-    since = watch.since if ahead.since is None else ahead.since
-    rise = cumulated(watch.rise, count, mean, phi)
-    return replace(ahead, since=since, rise=max(rise, watch.rise))
+    ahead = advance(watch, bucket, count, usual, whole=False)
+    return replace(ahead, rise=max(watch.rise, cumulated(watch.rise, count, usual)))

@@ -107,13 +107,13 @@ class Hearing:
     def _advance(self, series: Series, number: int) -> None:
         """Take a bucket that has ended; one that is missing, or of which nothing is known to be usual, is a gap."""
         before, counted, usual = series.watch, series.counted(number), None
-        if self._is_whole(number) or series.counts.get(number, 0) >= spikes.LEAST:
-            usual = self._usual(series, number)
+        whole = self._is_whole(number)
+        if counted is not None and (whole or counted.count >= spikes.LEAST):
+            usual = self._usual(series, number, counted)
         if counted is None or usual is None:
             series.watch = replace(before, last=number, run=0, calm=0)
             return
-        mean, whole = usual.of(counted.out_of), self._is_whole(number)
-        series.watch = spikes.advance(before, number, counted.count, mean, usual.phi, whole)
+        series.watch = spikes.advance(before, number, counted.count, usual, whole)
         self._set_aside(series, before.since)
 
     def _set_aside(self, series: Series, before: int | None) -> None:
@@ -124,38 +124,34 @@ class Hearing:
             self._asides.end(subject, (series.watch.last - spikes.CALM + 1) * BUCKET)
 
     def _of_open(self, series: Series) -> Crowd | None:
-        """When the bucket that is still open is unusual already, or makes the spike."""
+        """When the bucket that is still open is unusual already: what more comes can only make it more so."""
         counted = series.counted(self.open)
         if counted is None or counted.count < spikes.LEAST:
             return None
-        usual = self._usual(series, self.open)
-        if usual is None:
+        usual = self._usual(series, self.open, counted)
+        if usual is None or not spikes.is_unusual(counted.count, spikes.score(counted.count, usual.mean, usual.phi)):
             return None
-        mean = usual.of(counted.out_of)
-        if not spikes.is_unusual(counted.count, spikes.score(counted.count, mean, usual.phi)):
-            return None
-        watch = spikes.foreseen(series.watch, self.open, counted.count, mean, usual.phi)
+        watch = spikes.foreseen(series.watch, self.open, counted.count, usual)
         return self._crowd(series, self.open, counted, usual, watch)
 
     def _of_full(self, series: Series) -> Crowd | None:
         """None when it was not heard whole: missing is not zero. Unless it says enough as a lower bound."""
         number = self.open - 1
         counted = series.counted(number)
-        usual = self._usual(series, number) if counted else None
+        usual = self._usual(series, number, counted) if counted else None
         if counted is None or usual is None:
             return None
         crowd = self._crowd(series, number, counted, usual, series.watch)
         return crowd if self._is_whole(number) or crowd.spiking else None
 
     def _crowd(self, series: Series, number: int, counted: Counted, usual: Usual, watch: Watch) -> Crowd:
-        mean = usual.of(counted.out_of)
-        said = Level(series.service, series.feature, counted.count, mean)
+        said = Level(series.service, series.feature, counted.count, usual.mean)
         at = min(float((number + 1) * BUCKET), self.heard_until)
-        crowd = self._said(said, spikes.score(counted.count, mean, usual.phi), at, watch)
+        crowd = self._said(said, spikes.score(counted.count, usual.mean, usual.phi), at, watch)
         return replace(crowd, out_of=counted.out_of, regions=series.regions(number))
 
     def _of_levels(self, levels: Levels) -> Crowd:
-        return self._said(levels.level, spikes.score(levels.level.count, levels.mean), levels.at, levels.watch)
+        return self._said(levels.level, spikes.score(levels.level.count, levels.usual.mean), levels.at, levels.watch)
 
     def _said(self, level: Level, score: float, at: float, watch: Watch) -> Crowd:
         return Crowd(
@@ -174,16 +170,23 @@ class Hearing:
             regions=(level.region,) if level.region else (),
         )
 
-    def _usual(self, series: Series, number: int) -> Usual | None:
-        if number not in series.usual:
-            subject = self._subject(series)
+    def _usual(self, series: Series, number: int, counted: Counted) -> Usual | None:
+        out_of, known = series.usual.get(number, (-1, None))
+        if out_of != counted.out_of:
+            known = spikes.usual(self._past(series), number, counted.out_of)
+            if known is None and self._prior is not None:
+                known = spikes.stated(self._prior)
+            series.usual[number] = (counted.out_of, known)
+        return known
 
-            def past(number: int) -> Counted | None:
-                is_example = self._is_whole(number) and not self._asides.hold(subject, number)
-                return series.counted(number) if is_example else None
+    def _past(self, series: Series) -> Callable[[int], Counted | None]:
+        subject = self._subject(series)
 
-            series.usual[number] = spikes.usual(past, number, self._prior)
-        return series.usual[number]
+        def past(number: int) -> Counted | None:
+            is_example = self._is_whole(number) and not self._asides.hold(subject, number)
+            return series.counted(number) if is_example else None
+
+        return past
 
     def _subject(self, series: Series) -> Subject:
         return self.signal.name, series.service, series.feature

@@ -18,14 +18,14 @@ _MOST_REGIONS = 5
 
 @dataclass(slots=True)
 class Series:
-    """By the buckets' numbers; `usual` remembers what was found to be usual in the newest."""
+    """By the buckets' numbers; `usual` remembers what was found to be usual in the newest, of how many posts."""
 
     service: str
     feature: str
     counts: dict[int, int] = field(default_factory=dict)
     posts: dict[int, int] = field(default_factory=dict)
     watch: Watch = field(default_factory=Watch)
-    usual: dict[int, Usual | None] = field(default_factory=dict)
+    usual: dict[int, tuple[int | None, Usual | None]] = field(default_factory=dict)
     _regions: dict[int, Counter[str]] = field(default_factory=dict)
 
     def add(self, tally: Tally) -> None:
@@ -78,8 +78,8 @@ class Levels:
     _before: Watch = field(default_factory=Watch)
 
     @property
-    def mean(self) -> float:
-        return max(spikes.FLOOR, self.level.usual)
+    def usual(self) -> Usual:
+        return spikes.stated(self.level.usual)
 
     def take(self, level: Level, at: float) -> None:
         """The newest word about a bucket replaces what was said of it before."""
@@ -89,4 +89,4 @@ class Levels:
         if number > self.watch.last:
             self._before = self.watch
         self.level, self.at = level, at
-        self.watch = spikes.advance(self._before, number, level.count, self.mean)
+        self.watch = spikes.advance(self._before, number, level.count, self.usual)

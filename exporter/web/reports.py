@@ -59,15 +59,15 @@ async def report(request: web.Request) -> web.Response:
         service, feature = _subject(said, intake.services)
     except _RefusedError as refused:
         intake.refuse(refused.answer)
-        return _answer(
-            request, refused.status, str(refused), **({"allowed": refused.allowed} if refused.allowed else {})
-        )
-    answer = await intake.take(Report(who, service.name, feature, where, bool(said.get("words", "").strip())))
-    if answer is Answer.FULL:
-        return _later(request, 503, "not counted: there are more reports than can be remembered", _FULL_FOR)
-    if answer is Answer.UNKEPT:
-        return _later(request, 503, "not counted: it cannot be kept at the moment", _UNKEPT_FOR)
-    return _taken(request, answer is Answer.ACCEPTED, service, feature)
+        return _answer(request, refused.status, str(refused), **refused.values)
+    has_words = bool(said.get("words", "").strip())
+    match await intake.take(Report(who, service.name, feature, where, has_words)):
+        case Answer.FULL:
+            return _later(request, 503, "not counted: there are more reports than can be remembered", _FULL_FOR)
+        case Answer.UNKEPT:
+            return _later(request, 503, "not counted: it cannot be kept at the moment", _UNKEPT_FOR)
+        case answer:
+            return _taken(request, answer is Answer.ACCEPTED, service, feature)
 
 
 def _refuse_other_sites(request: web.Request) -> None:
