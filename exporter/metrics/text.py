@@ -33,7 +33,9 @@ def header(name: str, explained: str, kind: str, openmetrics: bool) -> bytes:
 
 def family(name: str, explained: str, kind: str, lines: Lines, openmetrics: bool) -> Iterator[bytes]:
     """A whole family in one piece; none when it has no series."""
-    body = "".join(f"{name}{{{labels}}} {number(value)}\n" for labels, value in lines)
+    body = "".join(
+        f"{name}{{{labels}}} {number(value)}\n" if labels else f"{name} {number(value)}\n" for labels, value in lines
+    )
     if body:
         yield header(name, explained, kind, openmetrics) + encode(body)
 

@@ -36,7 +36,7 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     if request.method == "HEAD":
         return answer
     packer = zlib.compressobj(_LEVEL, wbits=_GZIP) if compressed else None
-    for piece in exposition(site.page, site.own, site.store, openmetrics, _statistics(site)):
+    for piece in exposition(site.page, site.own, site.store, openmetrics, _statistics(site), site.intake):
         if packer is None:
             await answer.write(piece)
             # A fast reader never makes a write wait, so the others' turn must be given.

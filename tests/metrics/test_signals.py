@@ -15,6 +15,8 @@ from exporter.history import History
 from exporter.metrics import Own, exposition
 from exporter.model import Answer, Cause, Confidence, Signal
 from exporter.readings import BUCKET, Crowd, Fault, Heard, Notice, Reading, Restriction
+from exporter.signals.reports import Intake, Report
+from exporter.signals.reports.settings import Options
 from exporter.verdict import Verdict
 from tests.configurations import NOW, Running, config, region
 
@@ -200,6 +202,21 @@ def test_the_history_of_a_service_is_told_and_what_is_not_known_is_absent(tmp_pa
     assert series(text, "outage_incidents_total") == counts
 
 
+async def test_what_came_of_reports_is_counted_while_they_are_taken() -> None:
+    told, intake = running(), Intake(lambda signal, reading: None, lambda: NOW)
+    assert "outage_reports_" not in b"".join(exposition(told.page, Own(), told.store, False, intake=intake)).decode()
+    taken = Signal("own", "reports", Options(), 60.0, ("tiktok",))
+    intake.apply(replace(told.store.config, signals=(taken,)))
+    for visitor in (b"one", b"two", b"two"):
+        await intake.take(Report(visitor, "tiktok", "feed", has_words=visitor == b"one"))
+    text = b"".join(exposition(told.page, Own(), told.store, False, intake=intake)).decode()
+    feed, whole = '{service="tiktok",feature="feed"}', '{service="tiktok",feature=""}'
+    assert series(text, "outage_reports_accepted_total") == {feed: 2.0, whole: 2.0}
+    assert series(text, "outage_reports_refused_total")['{reason="repeated"}'] == 1.0
+    assert "\noutage_reports_with_words_total 1\n" in text
+    intake.close()
+
+
 def test_parsers_and_promtool_take_it_all(tmp_path: Path) -> None:
     told, history = running(), History(tmp_path)
     told.store.hear(
@@ -207,11 +224,21 @@ def test_parsers_and_promtool_take_it_all(tmp_path: Path) -> None:
         [crowd("own", "reports"), crowd("bluesky", "jetstream", out_of=9), crowd("reviews", "appstore", alone=False)],
     )
     told.store.judge()
+    intake = Intake(lambda signal, reading: None, lambda: NOW)
+    intake.apply(replace(told.store.config, signals=(Signal("own", "reports", Options(), 60.0, ("tiktok",)),)))
     known = {"tiktok": history.incidents.statistics("tiktok", NOW)}
     history.close()
-    text, openmetrics = (b"".join(exposition(told.page, Own(), told.store, om, known)).decode() for om in (False, True))
+    text, openmetrics = (
+        b"".join(exposition(told.page, Own(), told.store, om, known, intake)).decode() for om in (False, True)
+    )
     families = {family.name for family in parse_text(text)}
-    assert {"outage_reports", "outage_signal_errors", "outage_incidents", "outage_corroboration_score"} <= families
+    assert {
+        "outage_reports",
+        "outage_signal_errors",
+        "outage_incidents",
+        "outage_reports_refused",
+        "outage_corroboration_score",
+    } <= families
     assert families == {family.name for family in parse_openmetrics(openmetrics)}
     linted = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     assert linted.stderr == ""
