@@ -108,7 +108,9 @@ class Hearing:
         """Take a bucket that has ended; one that is missing, or of which nothing is known to be usual, is a gap."""
         before, counted, usual = series.watch, series.counted(number), None
         whole = self._is_whole(number)
-        if counted is not None and (whole or counted.count >= spikes.LEAST):
+        # Silence after silence needs no baseline, which is what costs: of most features nobody ever reports.
+        silent = counted is not None and not counted.count and before.since is None and not before.rise
+        if counted is not None and not silent and (whole or counted.count >= spikes.LEAST):
             usual = self._usual(series, number, counted)
         if counted is None or usual is None:
             series.watch = replace(before, last=number, run=0, calm=0)

@@ -1,0 +1,119 @@
+"""How often people's reports cry wolf, and how late they speak: by simulation, of what `exporter.spikes` computes.
+
+Counts are drawn at random around a known rate, with five weeks before them from which the baseline is taken as it is
+in the program. `python -m bench.spikes` takes some minutes; `python -m bench.spikes 2` simulates two years, not ten.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from math import exp, pi, sin
+
+from exporter import spikes
+from exporter.readings import BUCKET
+from exporter.spikes import Counted, Usual, Watch
+
+YEAR = 365 * spikes.DAY
+RATES = (0.2, 2.0, 20.0)
+RISES = (2.0, 5.0, 20.0)
+LOOKS = 30
+"""Times in a bucket at which the one that is open is looked at."""
+
+HORIZON = 2 * spikes.DAY
+"""Buckets after which a rise counts as not seen."""
+
+Rate = Callable[[int], float]
+"""Reports that are usual in a bucket, by its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """False alarms in `years`: how many spikes and rises began."""
+
+    spikes: int
+    rises: int
+    years: float
+
+
+@cache
+def _distribution(mean: float, phi: float) -> tuple[float, ...]:
+    """Cumulated: Poisson, or with a variance of phi times the mean negative binomial."""
+    found, total, count = [], 0.0, 0
+    size = mean / (phi - 1.0) if phi > 1.0 else 0.0
+    p = phi**-size if size else exp(-mean)
+    while total < 1.0 - 1e-15 and count < 40 * mean + 200:
+        total += p
+        found.append(total)
+        p *= (size + count) / (count + 1) * (1.0 - 1.0 / phi) if size else mean / (count + 1)
+        count += 1
+    return tuple(found)
+
+
+def draw(chance: random.Random, mean: float, phi: float = 1.0) -> int:
+    """A count at random."""
+    return bisect(_distribution(mean, phi), chance.random())
+
+
+def daily(mean: float) -> Rate:
+    """A rate that swings over the day between a fifth and nine fifths of its mean."""
+    wave = [mean * (1.0 + 0.8 * sin(2.0 * pi * number / spikes.DAY)) for number in range(spikes.DAY)]
+    return lambda number: wave[number % spikes.DAY]
+
+
+def quiet(rate: Rate, years: float, phi: float = 1.0, weeks: int = spikes.WEEKS, seed: int = 1) -> Alarms:
+    """False alarms of a signal that only ever tells its usual rate."""
+    chance, first = random.Random(seed), spikes.WEEKS * spikes.WEEK
+    last = first + int(years * YEAR)
+    counts = [Counted(draw(chance, rate(number), phi)) for number in range(last)]
+    watch, found = Watch(), [0, 0]
+    for number in range(first, last):
+        oldest = number - weeks * spikes.WEEK - spikes.DAY // 2
+
+        def past(at: int, oldest: int = oldest) -> Counted | None:
+            return counts[at] if at >= oldest else None
+
+        usual = spikes.usual(past, number) or spikes.stated(0)
+        before, watch = watch, spikes.advance(watch, number, counts[number].count, usual)
+        found[0] += before.since is None and watch.since is not None
+        found[1] += before.rise <= spikes.LIMIT < watch.rise
+    return Alarms(found[0], found[1], years)
+
+
+def delays(rate: float, rise: float, repeats: int, phi: float = 1.0, seed: int = 1) -> Iterator[tuple[float, float]]:
+    """Seconds from the start of a lasting rise, anywhere in a bucket, to the spike and to the first sign at all."""
+    chance = random.Random(seed)
+    for _ in range(repeats):
+        yield _delay(chance, rate, rise, phi)
+
+
+def _delay(chance: random.Random, rate: float, rise: float, phi: float) -> tuple[float, float]:
+    began, watch, risen = chance.random(), Watch(), 0.0
+    usual = _usual(chance, rate, phi)
+    for number in range(1, spikes.DAY):
+        usual = _usual(chance, rate, phi)
+        watch = spikes.advance(watch, number, draw(chance, rate, phi), usual)
+    for number in range(spikes.DAY, spikes.DAY + HORIZON):
+        usual, count = _usual(chance, rate, phi), 0
+        for look in range(LOOKS):
+            loud = number > spikes.DAY or look / LOOKS >= began
+            count += draw(chance, rate * (rise if loud else 1.0) / LOOKS, phi)
+            seen = spikes.foreseen(watch, number, count, usual)
+            since_start = (number - spikes.DAY + (look + 1) / LOOKS - began) * BUCKET
+            if seen.rise > spikes.LIMIT and not risen:
+                risen = since_start
+            if seen.since is not None:
+                return since_start, min(risen or since_start, since_start)
+        watch = spikes.advance(watch, number, count, usual)
+    return float("inf"), risen or float("inf")
+
+
+def _usual(chance: random.Random, rate: float, phi: float) -> Usual:
+    """What five weeks at this rate would say."""
+    known = [Counted(draw(chance, rate, phi)) for _ in range(spikes.WEEKS * 9)]
+    found = spikes.usual(lambda at: known[at % len(known)], spikes.WEEK * spikes.WEEKS)
+    assert found is not None
+    return found
