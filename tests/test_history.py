@@ -104,9 +104,10 @@ def test_the_first_sentence_of_each_kind_is_kept_and_what_only_counts_on_is_not(
 def test_what_strangers_say_cannot_make_an_incident_grow_without_end(history: History) -> None:
     letters = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(400)]
     history.incidents.note(verdict(Answer.DEGRADED, *(f"{word} {'x' * 5000}" for word in letters)), 100.0)
-    evidence = only(history).evidence
-    assert len(evidence) == SAID_AT_MOST
-    assert max(len(said.sentence) for said in evidence) == LONGEST
+    incident = only(history)
+    for kept in (incident.sentences, [said.sentence for said in incident.evidence]):
+        assert len(kept) == SAID_AT_MOST
+        assert {len(sentence) for sentence in kept} == {LONGEST}
 
 
 def test_its_confidence_is_the_highest_that_there_was(history: History) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from exporter.model import Answer, Cause, Confidence, State
 from exporter.verdict import Verdict
 
-SAID_AT_MOST, LONGEST = 24, 300
-"""Sentences of evidence that an incident keeps, and characters of one."""
+SAID_AT_MOST, LONGEST = 24, 600
+"""Sentences that an incident keeps, of its worst verdict and of evidence, and characters of one."""
 
 _SEVERITY = (Answer.DEGRADED, Answer.PARTIAL, Answer.DOWN)
 _CONFIDENCE = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
@@ -65,7 +65,7 @@ class Incident:
 def begun(verdict: Verdict, now: float) -> Incident:
     """The incident that begins with this verdict: at the first evidence for it, or now when it tells none."""
     first = now if verdict.since is None else min(verdict.since, now)
-    return grown(Incident(verdict.service, first, None, verdict.answer, verdict.sentences), verdict, now)
+    return grown(Incident(verdict.service, first, None, verdict.answer, _bounded(verdict.sentences)), verdict, now)
 
 
 def grown(incident: Incident, verdict: Verdict, now: float) -> Incident:
@@ -76,7 +76,7 @@ def grown(incident: Incident, verdict: Verdict, now: float) -> Incident:
     return replace(
         incident,
         worst=max(incident.worst, verdict.answer, key=_SEVERITY.index),
-        sentences=verdict.sentences if worse else incident.sentences,
+        sentences=_bounded(verdict.sentences) if worse else incident.sentences,
         last_bad=now,
         peak_regions=max(incident.peak_regions, len(regions)),
         peak_features=max(incident.peak_features, len(features)),
@@ -93,6 +93,11 @@ def _worse(incident: Incident, verdict: Verdict, regions: Sequence[str], feature
     before, after = _SEVERITY.index(incident.worst), _SEVERITY.index(verdict.answer)
     wider = len(regions) > incident.peak_regions or len(features) > incident.peak_features
     return after > before or (after == before and wider)
+
+
+def _bounded(sentences: Sequence[str]) -> tuple[str, ...]:
+    """A server's complaint and an official's words stand in them: strangers do not say how much is kept."""
+    return tuple(sentence[:LONGEST] for sentence in sentences[:SAID_AT_MOST])
 
 
 def _with_cause(known: tuple[Named, ...], verdict: Verdict, now: float) -> tuple[Named, ...]:
