@@ -11,7 +11,7 @@ from exporter.errors import SignalError
 from exporter.readings import Fault, Reading
 from exporter.signals import appstore
 from tests.servers.origin import Reply, Request, as_json
-from tests.signals.asking import Asking
+from tests.signals.polling import Asking
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()
 

@@ -11,7 +11,7 @@ from exporter.options import Secret
 from exporter.readings import Fault, Level, Reading
 from exporter.signals import downdetector
 from tests.servers.origin import Reply, Request, as_json
-from tests.signals.asking import Asking
+from tests.signals.polling import Asking
 
 FOUND = [{"id": 17, "name": "TikTok", "country_iso": "US"}]
 DAY: list[Any] = [3] * 95

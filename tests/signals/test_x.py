@@ -12,7 +12,7 @@ from exporter.options import Secret
 from exporter.readings import BUCKET, Fault, Reading
 from exporter.signals import x
 from tests.servers.origin import Reply, Request, as_json
-from tests.signals.asking import SHOP, TIKTOK, Asking
+from tests.signals.polling import SHOP, TIKTOK, Asking
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()
 QUERIES = {"tiktok": '"tiktok down"', "shop": "shop down"}
