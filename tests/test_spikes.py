@@ -101,7 +101,7 @@ def test_fewer_weeks_are_fewer_and_no_week_is_the_days_and_no_day_is_nothing() -
     of_days = spikes.usual({3 * WEEK - DAY: Counted(2)}.get, 3 * WEEK)
     assert of_days is not None
     assert (of_days.mean, of_days.seen) == (2.0, 1)
-    assert spikes.usual({}.get, 3 * WEEK) is None
+    assert spikes.usual(lambda number: None, 3 * WEEK) is None
 
 
 def test_nothing_is_expected_to_be_rarer_than_half_a_report() -> None:

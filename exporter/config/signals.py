@@ -16,11 +16,14 @@ def signals(reader: Reader, services: Sequence[model.Service]) -> Iterator[model
     if section is None:
         return
     known = {service.name: service for service in services}
+    alone: dict[str, str] = {}
     for name, block, route in reader.children(section, ("signals",), "no signal; add one or remove the key"):
         kind = reader.kind(block.get("kind"), (*route, "kind"), "signal", kinds.names("signals"))
         found = reader.read(shapes.signal(kind), block, route) if kind else None
         if kind is None or found is None:
             continue
+        if getattr(kinds.module("signals", kind), "ONLY_ONE", False) and alone.setdefault(kind, name) != name:
+            reader.wrong((*route, "kind"), f"signals.{alone[kind]} is of this kind already, and there can be only one")
         _check_services(reader, route, kind, found.services, known)
         yield model.Signal(name, kind, shapes.own_options("signals", kind, found), found.interval, found.services)
 

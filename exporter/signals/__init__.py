@@ -10,6 +10,7 @@ of two coroutines:
 empty at first. Both raise SignalError for whatever goes wrong.
 
 A file may also say `ALONE = False` (it only corroborates others), `NEEDS_SERVICES = True` (the configuration must name
-the services that it is about), `NEEDS_COMPLAINTS = True` (those must have patterns of complaints) and `NOTICES = True`
-(it reads an official page, so that a reading without notices says that none is open).
+the services that it is about), `NEEDS_COMPLAINTS = True` (those must have patterns of complaints), `NOTICES = True`
+(it reads an official page, so that a reading without notices says that none is open) and `ONLY_ONE = True` (there can
+be no second signal of the kind).
 """

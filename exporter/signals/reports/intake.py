@@ -116,9 +116,9 @@ class Intake:
 
         It returns when what it says has been kept.
         """
-        if len(self._memory) + 2 > self.options.memory:
-            return self.refuse(Answer.FULL)
         now = self._now()
+        if self._memory.size(now) + 2 > self.options.memory:
+            return self.refuse(Answer.FULL)
         mark = self._memory.remember(now, report.visitor, report.service, report.feature)
         if mark is None:
             # It may repeat one that is still to be kept.

@@ -44,7 +44,9 @@ class Memory:
         self._hours = (_Hour(), _Hour())
         self._began = 0.0
 
-    def __len__(self) -> int:
+    def size(self, now: float) -> int:
+        """How much is remembered."""
+        self._rotate(now)
         return sum(len(hour.minutes) for hour in self._hours)
 
     def remember(self, now: float, visitor: bytes, service: str, feature: str = "") -> Mark | None:
