@@ -202,3 +202,12 @@ async def test_an_unknown_service_is_not_found_and_those_that_are_there_are_name
 async def test_other_sites_pages_may_read_it(served: Served) -> None:
     async with served.session.get("/api/v1/incidents") as answer:
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_a_history_that_cannot_be_read_is_said_so_and_takes_no_metrics_along(served: Served) -> None:
+    served.history.close()
+    assert await served.get() == (503, "503: the history cannot be read; the log says why.\n")
+    async with served.session.get("/metrics") as answer:
+        text = await answer.text()
+    assert "outage_availability" not in text
+    assert "outage_verdict{" in text
