@@ -129,8 +129,10 @@ class Jetstream:
         await self._tell()
         try:
             while (message := await one.queue.get()) is not None and not one.stream.closed:
-                send = one.stream.send_bytes if isinstance(message, bytes) else one.stream.send_str
-                await send(message)
+                if isinstance(message, bytes):
+                    await one.stream.send_bytes(message)
+                else:
+                    await one.stream.send_str(message)
             await one.stream.close(code=WSCloseCode.GOING_AWAY)
         except ConnectionError:
             pass
