@@ -47,7 +47,8 @@ async def test_check_says_up_with_status_0(configured: tuple[str | Path, ...]) -
     lines = checked.output.partition("\n\nYouTube Shorts is up.\n")[0].splitlines()
     assert lines[0] == "TikTok is up."
     assert lines[1] == "  feed, video, login, upload, live, api and ads are fine in 1 region."
-    table = dict(line.split() for line in lines[3:])
+    assert lines[2] == "  Confidence: low. Probes from 1 region are fine; what people report is not known."
+    table = dict(line.split() for line in lines[4:])
     assert table.pop("feature") == "here"
     assert set(table.values()) == {"up"}
     assert len(table) == 7
