@@ -29,7 +29,7 @@ from exporter.evidence import Upstream, begun_by
 from exporter.findings import BAD, VOTES, Findings, Trouble
 from exporter.model import NOT_THE_SERVICE, Answer, Cause, Reason, Result
 from exporter.sentences import count, listed, said_by
-from exporter.tracks import Condition
+from exporter.tracks import FAILURES_TO_DOWN, Condition
 
 UPSTREAM_LATE = 3 * 3600.0
 """Seconds after the first evidence in which an incident upstream may still be opened."""
@@ -108,11 +108,12 @@ def _in_time(incident: Upstream, found: Findings) -> bool:
 
 def _attack(found: Findings) -> str:
     cut = [one for one in found.troubles if _is(one, _severed)]
+    if not cut or 3 * len(cut) < 2 * len(found.troubles):
+        return ""
     regions = list(dict.fromkeys(one.region for one in cut))
     countries = {found.evidence.countries.get(region, region) for region in regions}
     worldwide = len(regions) >= WORLDWIDE and len(countries) > 1 and 2 * len(regions) >= len(found.regions_with(*VOTES))
-    answered = any(_status(result) >= 500 for one in found.troubles for result in one.failures)
-    if not worldwide or answered or 3 * len(cut) < 2 * len(found.troubles):
+    if not worldwide or any(_status(result) >= 500 for one in found.troubles for result in one.failures):
         return ""
     return (
         f"{len(cut)} of {len(found.troubles)} failing probes, in {listed(regions)}, are cut off or left without an "
@@ -122,9 +123,11 @@ def _attack(found: Findings) -> str:
 
 def _overload(found: Findings) -> str:
     slower = [one for one in found.troubles if _rise(one) >= SLOWER]
+    if not slower:
+        return ""
     busy = [one for one in found.troubles if any(_is_busy(result) for result in one.failures)]
     most, some = 2 * len(slower) >= len(found.troubles), 2 * len(busy) >= len(found.troubles)
-    if not slower or not (most or some):
+    if not (most or some):
         return ""
     worst = max(slower, key=_rise)
     assert worst.past is not None
@@ -172,9 +175,10 @@ RULES: Sequence[tuple[Cause, Callable[[Findings], str]]] = (
 
 
 def _is(trouble: Trouble, test: Callable[[Result], bool]) -> bool:
-    """Whether most of its failures are such."""
-    counted = [result for result in trouble.failures if result.reason not in NOT_THE_SERVICE]
-    return bool(counted) and 2 * sum(map(test, counted)) > len(counted)
+    """Whether most of those that made it down are such."""
+    newest = trouble.failures[-FAILURES_TO_DOWN:]
+    such = [test(result) for result in newest if result.reason not in NOT_THE_SERVICE]
+    return 2 * such.count(True) > len(such)
 
 
 def _last(trouble: Trouble) -> Result:
@@ -183,10 +187,12 @@ def _last(trouble: Trouble) -> Result:
 
 def _severed(result: Result) -> bool:
     """Cut off or left without an answer at connect or TLS. A refusal is an answer: the host stands."""
-    at_the_edge = result.reason in (Reason.CONNECT, Reason.TLS, Reason.TIMEOUT) and not set(result.phases) - _EDGE
-    return at_the_edge and (result.reason is Reason.TIMEOUT or any(word in result.message for word in _SEVERED))
+    if result.reason not in _AT_THE_EDGE or not result.phases.keys() <= _EDGE:
+        return False
+    return result.reason is Reason.TIMEOUT or any(word in result.message for word in _SEVERED)
 
 
+_AT_THE_EDGE = (Reason.CONNECT, Reason.TLS, Reason.TIMEOUT)
 # The last three are of datagrams, which have no connection.
 _EDGE = {"resolve", "connect", "tls", "setup", "rtt", "request"}
 # `net` tells these apart in words only: they are its messages.

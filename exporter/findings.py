@@ -50,24 +50,17 @@ class Past(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A pair that fails or is slow, with the last that is kept of it, oldest first; times in unix seconds."""
+    """A pair that fails or is slow since `since`, unix seconds, as far as that is still known.
+
+    `failures` are those that are kept of what it is down for, and of a quarter of an hour before, oldest first.
+    """
 
     endpoint: Endpoint
     region: str
     track: Track
     past: Past | None
-
-    @property
-    def since(self) -> float:
-        """When its failures, or its slow runs, began; as far as it is still known."""
-        if self.track.standing is Condition.SLOW:
-            return self.track.last_at - max(0, self.track.slow - 1) * self.endpoint.interval
-        return self.track.failing_since or self.track.last_at
-
-    @property
-    def failures(self) -> list[Result]:
-        """Those that are kept of what it is down for, and of a quarter of an hour before."""
-        return [one for one in self.past.failed if one.started >= self.since - BEFORE] if self.past else []
+    since: float
+    failures: tuple[Result, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +121,13 @@ def troubles(seen: Mapping[str, Mapping[str, Seen]], pasts: Mapping[PairKey, Pas
         for region, item in regions.items():
             if item.state in BAD:
                 for endpoint, track in item.guilty:
-                    yield Trouble(endpoint, region, track, pasts.get((service, endpoint.name, region)))
+                    yield _trouble(endpoint, region, track, pasts.get((service, endpoint.name, region)))
+
+
+def _trouble(endpoint: Endpoint, region: str, track: Track, past: Past | None) -> Trouble:
+    since = track.failing_since or track.last_at
+    if track.standing is Condition.SLOW:
+        since = track.last_at - max(0, track.slow - 1) * endpoint.interval
+    oldest = since - BEFORE
+    failures = tuple([result for result in past.failed if result.started >= oldest]) if past else ()
+    return Trouble(endpoint, region, track, past, since, failures)
