@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 from yarl import URL
@@ -14,7 +14,7 @@ from exporter.fetch.session import Session, host_of, lower
 from exporter.fetch.translation import translated
 from exporter.readings import Fault
 
-_FAREWELL = 1.0
+_FAREWELL = 0.5
 """Seconds that the other side has to answer a close."""
 
 
@@ -58,7 +58,14 @@ async def connected(
     try:
         yield Socket(stream, host_of(url), silence)
     finally:
-        await stream.close()
+        await _leave(stream)
+
+
+async def _leave(stream: aiohttp.ClientWebSocketResponse) -> None:
+    """Say farewell, but hang up on one who goes on talking: aiohttp's own timeout begins anew with each message."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL):
+            await stream.close()
 
 
 async def _open(

@@ -47,7 +47,7 @@ class Reply:
 
     `claimed` is the Content-Length that is told, if not the true one; 0 tells none and ends with the connection.
     `cut` bytes of the body are sent, then a RST. Each byte comes after `drip` seconds. A WebSocket gets what
-    `messages()` returns, again and again.
+    `messages()` returns, again and again, or once when there is a `cut`.
     """
 
     body: bytes = b""
@@ -128,12 +128,16 @@ class Origin:
             if reply is None:
                 await reader.read()  # until the client leaves
             elif reply.messages is not None and reply.status == 101:
-                await self._stream(request, reply.messages, writer)
+                await self._stream(request, reply, reply.messages, writer)
             else:
                 await _send(reply, writer)
 
     async def _stream(
-        self, request: Request, messages: Callable[[], Sequence[str | bytes]], writer: asyncio.StreamWriter
+        self,
+        request: Request,
+        reply: Reply,
+        messages: Callable[[], Sequence[str | bytes]],
+        writer: asyncio.StreamWriter,
     ) -> None:
         writer.write(_accepted(request.headers.get("sec-websocket-key", "")))
         self._streams.add(writer)
@@ -142,6 +146,8 @@ class Origin:
                 for message in messages():
                     writer.write(_frame(message))
                 await writer.drain()
+                if reply.cut is not None:
+                    return
                 await asyncio.sleep(_BEAT)
         finally:
             self._streams.discard(writer)

@@ -42,8 +42,9 @@ class Case:
     none. `wrong` is a body of wrong types; without it the harness turns every text of `trouble`'s JSON into a number,
     and every number into a list. `says` must stand in what is said of `wrong`, such as a path like `incidents[0].name`.
 
-    `services` are those that the signal is about. `at_once` is False for a kind whose first read only learns where to
-    go on, so that only the second one tells.
+    `dated` is False where the format says no times at all. `services` are those that the signal is about. `step` is how
+    many seconds must pass until the kind asks again, if it does not ask at each read. `at_once` is False where the
+    first read only learns where the next goes on. `bookmark(now)` is where the first read begins, if not at nothing.
     """
 
     kind: str
@@ -54,7 +55,10 @@ class Case:
     wrong: bytes | None = None
     says: str = ""
     services: tuple[Service, ...] = (TIKTOK,)
+    dated: bool = True
+    step: float = 0.0
     at_once: bool = True
+    bookmark: Callable[[float], str] = lambda now: ""
 
     @property
     def streams(self) -> bool:

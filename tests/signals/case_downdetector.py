@@ -47,4 +47,5 @@ CASE = Case(
     trouble=trouble,
     error=b'{"error": true, "message": "invalid <b>client</b> secret"}',
     says="[0].id",
+    dated=False,
 )

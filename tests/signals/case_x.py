@@ -12,17 +12,16 @@ from tests.signals.case import Case
 
 
 def _counts(request: Request, now: float, busy: int) -> bytes:
-    """As many minutes as are asked for, the last of them those that are complete by `now`; `busy` in each of ten."""
+    """The last of the minutes that are asked for and complete by `now`; the total says that the others are zero."""
     if request.path != "/2/tweets/counts/recent":
         raise KeyError(request.path)
     since, until = (datetime.fromisoformat(request.query[key]).timestamp() for key in ("start_time", "end_time"))
     ends = (now - x.SETTLED) // 60 * 60
-    counts = [0] * (int(until - since) // 60 - 10) + [busy] * min(10, int(until - since) // 60)
     data = [
-        {"start": _text(ends - 60 * back), "end": _text(ends - 60 * (back - 1)), "tweet_count": number}
-        for back, number in zip(range(len(counts), 0, -1), counts, strict=True)
+        {"start": _text(ends - 60 * back), "end": _text(ends - 60 * (back - 1)), "tweet_count": busy}
+        for back in range(min(10, int(until - since) // 60), 0, -1)
     ]
-    return json.dumps({"data": data, "meta": {"total_tweet_count": sum(counts)}}).encode()
+    return json.dumps({"data": data, "meta": {"total_tweet_count": busy * len(data)}}).encode()
 
 
 def _text(moment: float) -> str:
@@ -45,5 +44,7 @@ CASE = Case(
     calm=calm,
     trouble=trouble,
     error=b'{"errors":[{"title":"Invalid Request","detail":"query is too long","type":"about:blank"}]}',
-    says="data[0].start",
+    says="total_tweet_count",
+    step=120.0,
+    bookmark=lambda now: str(int(now // 60) * 60 - 1800),
 )
