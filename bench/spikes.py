@@ -1,18 +1,21 @@
 """How often people's reports cry wolf, and how late they speak: by simulation, of what `exporter.spikes` computes.
 
 Counts are drawn at random around a known rate, with five weeks before them from which the baseline is taken as it is
-in the program. `python -m bench.spikes` takes some minutes; `python -m bench.spikes 2` simulates two years, not ten.
+in the program. `python -m bench.spikes` simulates ten years of each and takes some minutes; `python -m bench.spikes 1`
+one year.
 """
 
 from __future__ import annotations
 
 import random
+import sys
 from bisect import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from math import exp, pi, sin
+from math import exp, inf, pi, sin
 
+from bench.report import percentile
 from exporter import spikes
 from exporter.readings import BUCKET
 from exporter.spikes import Counted, Usual, Watch
@@ -20,6 +23,8 @@ from exporter.spikes import Counted, Usual, Watch
 YEAR = 365 * spikes.DAY
 RATES = (0.2, 2.0, 20.0)
 RISES = (2.0, 5.0, 20.0)
+YEARS = 10.0
+REPEATS = 200
 LOOKS = 30
 """Times in a bucket at which the one that is open is looked at."""
 
@@ -117,3 +122,50 @@ def _usual(chance: random.Random, rate: float, phi: float) -> Usual:
     found = spikes.usual(lambda at: known[at % len(known)], spikes.WEEK * spikes.WEEKS)
     assert found is not None
     return found
+
+
+def measure(years: float) -> Iterator[str]:
+    """Lines of Markdown."""
+    yield "| quiet rate in 15 min | counts | history | false spikes a year | false rises a year |"
+    yield "|---|---|---|---|---|"
+    for rate in RATES:
+        yield _quiet_line(f"{rate:g}", "Poisson", quiet(_steady(rate), years))
+    for rate in RATES:
+        yield _quiet_line(f"{rate:g}", "Poisson", quiet(_steady(rate), years, weeks=1), "1 week")
+    for rate in RATES[1:]:
+        yield _quiet_line(f"{rate:g}, by day 0.2 to 1.8 times", "Poisson", quiet(daily(rate), years))
+    for rate in RATES[1:]:
+        yield _quiet_line(f"{rate:g}", "bursts, phi 3", quiet(_steady(rate), years, phi=3.0))
+    yield "\n| rate | rises to | spike after, median, 9 of 10 | spike or rise after, median, 9 of 10 |"
+    yield "|---|---|---|---|"
+    for rate in RATES:
+        for rise in RISES:
+            found = list(delays(rate, rise, REPEATS))
+            spike, first = (_minutes([each[kind] for each in found]) for kind in (0, 1))
+            yield f"| {rate:g} | {rise:g} times | {spike} | {first} |"
+
+
+def _steady(rate: float) -> Rate:
+    return lambda number: rate
+
+
+def _quiet_line(rate: str, counts: str, found: Alarms, history: str = "5 weeks") -> str:
+    none = f"0 in {found.years:g} years"
+    false = [f"{count / found.years:.2g}" if count else none for count in (found.spikes, found.rises)]
+    return f"| {rate} | {counts} | {history} | {false[0]} | {false[1]} |"
+
+
+def _minutes(delays: list[float]) -> str:
+    return ", ".join(
+        f"{seconds / 60:.0f} min" if seconds < inf else f"not in {HORIZON // spikes.DAY} days"
+        for seconds in (percentile(delays, 50), percentile(delays, 90))
+    )
+
+
+def main() -> None:
+    for line in measure(float(sys.argv[1]) if len(sys.argv) > 1 else YEARS):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -59,6 +59,20 @@ def test_a_reading_that_says_since_for_ever_covers_what_is_kept(history: History
     assert sum(history.buckets.coverage("people", 0).values()) == KEPT
 
 
+def test_a_clock_that_was_far_ahead_is_followed_back(history: History) -> None:
+    history.buckets.add("people", Reading(START + 1e8, since=START + 1e8 - 60))
+    history.buckets.add("people", Reading(START + 60, since=START))
+    assert history.buckets.heard_until("people") == START + 60
+    assert history.buckets.coverage("people", START)[int(START)] == 60.0
+
+
+def test_a_database_that_cannot_be_read_is_named(history: History) -> None:
+    history.close()
+    for ask in (history.buckets.bookmark, lambda name: history.buckets.coverage(name, 0)):
+        with pytest.raises(OSError, match=r"cannot read .*history\.sqlite"):
+            ask("people")
+
+
 def test_a_share_adds_up_what_it_is_of(history: History) -> None:
     for out_of in (100, 250):
         history.buckets.add("sky", Reading(START, (replace(TALLY, out_of=out_of),)))

@@ -240,3 +240,12 @@ def test_a_source_that_compares_by_itself_is_believed_about_the_usual(told: Told
     levels = [crowd for crowd in told.crowds.crowds() if crowd.usual == 30.0]
     assert [(crowd.count, crowd.spiking, crowd.since) for crowd in levels] == [(95, True, (SUNDAY + 2) * BUCKET)]
     assert levels[0].regions == ("US",)
+    told.crowds.add(people(), Reading(told.now))
+    assert not [crowd for crowd in told.crowds.crowds() if crowd.usual == 30.0]
+
+
+def test_a_clock_that_was_far_ahead_is_followed_back(told: Told) -> None:
+    told.tell(SUNDAY + 9 * WEEK, 4)
+    told.tell(SUNDAY, 60, part=0.5)
+    told.tell(SUNDAY + 1, 60)
+    assert (told.feed().count, told.feed().at, told.feed().spiking) == (60, (SUNDAY + 2) * BUCKET, True)

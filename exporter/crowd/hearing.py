@@ -8,7 +8,7 @@ from dataclasses import replace
 from exporter import kinds, spikes
 from exporter.crowd.asides import Asides, Subject
 from exporter.crowd.series import Levels, Series
-from exporter.history.buckets import KEPT, Buckets, parts
+from exporter.history.buckets import KEPT, Buckets, furthest_of, newly_covered
 from exporter.model import Signal
 from exporter.readings import BUCKET, Crowd, Level, Reading, Tally
 from exporter.spikes import Counted, Usual, Watch
@@ -54,13 +54,11 @@ class Hearing:
         """A reading that has been kept; its tallies only when it is new."""
         for tally in reading.tallies if is_new else ():
             self._add(tally)
-        if reading.since is not None:
-            self._cover(parts(max(reading.since, self.heard_until, reading.at - KEPT), reading.at))
-        self.heard_until = max(self.heard_until, reading.at)
-        for level in _together(reading.levels):
-            if self._about(level.service, level.feature):
-                levels = self._levels.setdefault((level.service, level.feature), Levels(level, reading.at))
-                levels.take(level, reading.at)
+        for start, seconds in newly_covered(reading, self.heard_until):
+            number = start // BUCKET
+            self._coverage[number] = self._coverage.get(number, 0.0) + seconds
+        self.heard_until = furthest_of(self.heard_until, reading.at)
+        self._take_levels(reading)
         self._settle()
 
     def crowds(self, full: bool = False) -> Iterator[Crowd]:
@@ -95,8 +93,18 @@ class Hearing:
                 self._advance(series, number)
         return self.open - 1
 
+    def _take_levels(self, reading: Reading) -> None:
+        """Levels are all that their signal knows now, and replace what it said before."""
+        before, self._levels = self._levels, {}
+        for level in _together(reading.levels):
+            subject = (level.service, level.feature)
+            if self._about(*subject):
+                self._levels[subject] = before.get(subject) or Levels(level, reading.at)
+                self._levels[subject].take(level, reading.at)
+
     def _settle(self) -> None:
         newest = self.open - 1
+        self._settled = min(self._settled, newest)
         for number in range(max(self._settled + 1, self.open - spikes.WEEK), self.open):
             for series in self.series.values():
                 self._advance(series, number)
@@ -195,11 +203,6 @@ class Hearing:
 
     def _is_whole(self, number: int) -> bool:
         return self._coverage.get(number, 0.0) >= WHOLE * BUCKET
-
-    def _cover(self, parts: Iterable[tuple[int, float]]) -> None:
-        for start, seconds in parts:
-            number = start // BUCKET
-            self._coverage[number] = self._coverage.get(number, 0.0) + seconds
 
     def _add(self, tally: Tally) -> None:
         if self._about(tally.service, tally.feature):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from exporter.readings import BUCKET, Reading, Tally
 
@@ -56,13 +57,17 @@ SET count = count + excluded.count, out_of = coalesce(out_of + excluded.out_of, 
 _COVER = "INSERT INTO coverage VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds"
 _MARK = """
 INSERT INTO bookmarks VALUES (?, ?, ?) ON CONFLICT DO UPDATE
-SET bookmark = excluded.bookmark, heard_until = max(heard_until, excluded.heard_until)
+SET bookmark = excluded.bookmark, heard_until = excluded.heard_until
 """
 _SET_ASIDE = "INSERT INTO set_aside VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET ended = excluded.ended"
 _TALLIES = """
 SELECT service, feature, start, sum(count), sum(out_of) FROM tallies WHERE signal = ? AND start >= ?
 GROUP BY service, feature, start ORDER BY start
 """
+_REGIONS = """
+SELECT service, feature, start, count, out_of, region FROM tallies WHERE signal = ? AND start >= ? AND region <> ''
+"""
+_CLOCK_SET_BACK = 3600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,45 +98,37 @@ class Buckets:
         What was covered never counts twice: only the time after all that the signal has been heard of is new.
         """
         with self._transaction():
-            bookmark, heard_until = self._mark(signal)
+            bookmark, heard_until = self.mark(signal)
             is_new = not reading.bookmark or reading.bookmark != bookmark
             if is_new:
                 self._database.executemany(_ADD, (_row(signal, tally) for tally in reading.tallies))
-            if reading.since is not None:
-                covered = parts(max(reading.since, heard_until, reading.at - KEPT), reading.at)
-                self._database.executemany(_COVER, ((signal, start, seconds) for start, seconds in covered))
-            self._database.execute(_MARK, (signal, reading.bookmark or bookmark, reading.at))
+            covered = ((signal, start, seconds) for start, seconds in newly_covered(reading, heard_until))
+            self._database.executemany(_COVER, covered)
+            furthest = furthest_of(heard_until, reading.at)
+            self._database.execute(_MARK, (signal, reading.bookmark or bookmark, furthest))
         return is_new
 
     def bookmark(self, signal: str) -> str:
         """Where its next read goes on; empty at first."""
-        return self._mark(signal)[0]
+        return self.mark(signal)[0]
 
     def heard_until(self, signal: str) -> float:
         """The newest moment that the signal has been heard of; 0 when never."""
-        return self._mark(signal)[1]
+        return self.mark(signal)[1]
 
     def tallies(self, signal: str, since: float) -> Iterator[Tally]:
         """What was counted in the buckets from `since` on, by service and feature, all regions together."""
-        for service, feature, start, count, out_of in self._database.execute(_TALLIES, (signal, since)):
+        for service, feature, start, count, out_of in self._select(_TALLIES, signal, since):
             yield Tally(service, feature, start, count, out_of)
 
     def regions(self, signal: str, since: float) -> Iterator[Tally]:
         """As `tallies`, by region, without what is of none."""
-        found = self._database.execute(
-            "SELECT service, feature, start, count, out_of, region FROM tallies "
-            "WHERE signal = ? AND start >= ? AND region <> ''",
-            (signal, since),
-        )
-        for row in found:
+        for row in self._select(_REGIONS, signal, since):
             yield Tally(*row)
 
     def coverage(self, signal: str, since: float) -> dict[int, float]:
         """For how many seconds the signal was heard in the buckets from `since` on, by their start."""
-        found = self._database.execute(
-            "SELECT start, seconds FROM coverage WHERE signal = ? AND start >= ?", (signal, since)
-        )
-        return dict(found)
+        return dict(self._select("SELECT start, seconds FROM coverage WHERE signal = ? AND start >= ?", signal, since))
 
     def set_aside(self, aside: Aside) -> None:
         """Keep that this time is no example; once more to end it. OSError when it cannot be kept."""
@@ -141,10 +138,8 @@ class Buckets:
 
     def asides(self) -> list[Aside]:
         """All times that are set aside, the oldest first."""
-        found = self._database.execute(
-            "SELECT signal, service, feature, started, ended FROM set_aside ORDER BY started"
-        )
-        return [Aside(*row) for row in found]
+        columns = "signal, service, feature, started, ended"
+        return [Aside(*row) for row in self._select(f"SELECT {columns} FROM set_aside ORDER BY started")]  # noqa: S608
 
     def forget(self, before: float) -> None:
         """Drop what is older; OSError when that cannot be written."""
@@ -153,9 +148,16 @@ class Buckets:
                 self._database.execute(f"DELETE FROM {table} WHERE start < ?", (before,))  # noqa: S608 - no stranger's
             self._database.execute("DELETE FROM set_aside WHERE ended < ?", (before,))
 
-    def _mark(self, signal: str) -> tuple[str, float]:
-        found = self._database.execute("SELECT bookmark, heard_until FROM bookmarks WHERE signal = ?", (signal,))
-        return next(found, ("", 0.0))
+    def mark(self, signal: str) -> tuple[str, float]:
+        """Its bookmark, and until when it has been heard."""
+        found = self._select("SELECT bookmark, heard_until FROM bookmarks WHERE signal = ?", signal)
+        return found[0] if found else ("", 0.0)
+
+    def _select(self, query: str, *values: object) -> list[Any]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise OSError(f"cannot read {self._file}: {error}") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -181,10 +183,19 @@ def _row(signal: str, tally: Tally) -> tuple[str, int, str, str, str, int, int |
     return (signal, start, tally.service, tally.feature, tally.region, tally.count, tally.out_of)
 
 
-def parts(since: float, until: float) -> Iterator[tuple[int, float]]:
-    """The buckets of a time, by their start, and how many of its seconds fall into each."""
-    while since < until:
+def furthest_of(heard_until: float, at: float) -> float:
+    """Until when a signal has been heard. A clock that had been far ahead and was set right is followed back."""
+    return at if heard_until > at + _CLOCK_SET_BACK else max(heard_until, at)
+
+
+def newly_covered(reading: Reading, heard_until: float) -> Iterator[tuple[int, float]]:
+    """What a reading covers beyond what was heard before: buckets by their start, and how many seconds of each."""
+    if reading.since is None:
+        return
+    known = 0.0 if furthest_of(heard_until, reading.at) < heard_until else heard_until
+    since = max(reading.since, known, reading.at - KEPT)
+    while since < reading.at:
         start = int(since // BUCKET) * BUCKET
-        ends = min(start + BUCKET, until)
+        ends = min(start + BUCKET, reading.at)
         yield start, ends - since
         since = ends
