@@ -145,7 +145,8 @@ class Fetch:
         copy = self._kept.get(key)
         sent = {**headers, **conditions(copy)}
         with translated(host_of(url)):
-            async with self._session.client.get(url, headers=sent, allow_redirects=False) as response:
+            tls = self._session.tls(url)
+            async with self._session.client.get(url, headers=sent, allow_redirects=False, ssl=tls) as response:
                 answer = await self._read(url, response, asked.size_limit, copy)
         self._kept.put(key, Copy(answer.body, answer.headers))
         return answer

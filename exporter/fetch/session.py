@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 
 import aiohttp
@@ -30,7 +31,6 @@ class Session:
 
     @property
     def client(self) -> aiohttp.ClientSession:
-        """SignalError `internal` when the configured CAs cannot be read."""
         if self._client is None:
             self._client = self._connect()
         return self._client
@@ -51,13 +51,18 @@ class Session:
             await self._client.close()
             self._client = None
 
-    def _connect(self) -> aiohttp.ClientSession:
+    def tls(self, url: URL) -> ssl.SSLContext | bool:
+        """What to trust; read from disk only when it is needed. SignalError `internal` when it cannot be read."""
+        if url.scheme not in ("https", "wss"):
+            return True
         try:
-            context = self._contexts.get(TLSConfig(), ("http/1.1",))
+            return self._contexts.get(TLSConfig(), ("http/1.1",))
         except ProbeError as error:
             raise SignalError(Fault.INTERNAL, str(error)) from error
+
+    def _connect(self) -> aiohttp.ClientSession:
         # No connection is used twice: one that a configured host may have is not one that a redirect may use.
-        connector = aiohttp.TCPConnector(resolver=self._lookup, use_dns_cache=False, ssl=context, force_close=True)
+        connector = aiohttp.TCPConnector(resolver=self._lookup, use_dns_cache=False, force_close=True)
         return aiohttp.ClientSession(
             connector=connector,
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},

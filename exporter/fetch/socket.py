@@ -78,6 +78,7 @@ async def _open(
                 return await session.client.ws_connect(
                     url,
                     headers=headers,
+                    ssl=session.tls(url),
                     max_msg_size=size_limit,
                     timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL),
                 )
