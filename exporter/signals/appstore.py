@@ -99,7 +99,8 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
     since = mark.at or at
     for service, country in ((one, country) for one in services for country in signal.options.countries):
         if service.name not in signal.options.apps:
-            continue
+            # A service that nobody asks about must not look as if nobody complained.
+            raise SignalError(Fault.INTERNAL, f"apps has no number for {service.name}")
         known = mark.newest.get(f"{service.name} {country}")
         reviews, are_all = await _since(known, signal.options, service.name, country, fetch)
         newest[f"{service.name} {country}"] = max(chain([known or 0.0], (review.time for review in reviews)))

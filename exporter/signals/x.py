@@ -81,8 +81,11 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
     since = max(float(bookmark) if bookmark.isdecimal() else oldest, oldest)
     if since >= until:
         return Reading(until, bookmark=bookmark)
-    asked = [service.name for service in services if service.name in signal.options.queries]
-    tallies = [await _tallies(service, signal.options, fetch, since, until) for service in asked]
+    for service in services:
+        # A service that nobody asks about must not look as if nobody complained.
+        if service.name not in signal.options.queries:
+            raise SignalError(Fault.INTERNAL, f"queries has no search for {service.name}")
+    tallies = [await _tallies(service.name, signal.options, fetch, since, until) for service in services]
     return Reading(until, tuple(chain.from_iterable(tallies)), since, bookmark=str(int(until)))
 
 

@@ -110,6 +110,11 @@ async def test_what_is_no_review_is_a_fault(entry: Any, says: str) -> None:
     assert caught.value.fault is Fault.FORMAT
 
 
+async def test_a_service_without_an_app_is_told_instead_of_counted_as_none() -> None:
+    with pytest.raises(SignalError, match="apps has no number for tiktok"):
+        await Asking("appstore", NOON).read(page(), lambda url: appstore.Options(apps={"shop": 1}, url=url))
+
+
 def test_an_app_and_countries_are_needed() -> None:
     with pytest.raises(ValueError, match="apps is empty"):
         appstore.Options()

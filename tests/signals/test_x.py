@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.errors import SignalError
+from exporter.model import Service
 from exporter.options import Secret
 from exporter.readings import BUCKET, Fault, Reading
 from exporter.signals import x
@@ -80,6 +81,12 @@ async def test_each_service_is_asked_for_with_its_own_search_and_the_token() -> 
     assert [request.query["query"] for request in asking.requests] == ['"tiktok down"', "shop down"]
     assert {request.headers["authorization"] for request in asking.requests} == {"Bearer t0ken"}
     assert {tally.service for tally in reading.tallies} == {"tiktok", "shop"}
+
+
+async def test_a_service_without_a_search_is_told_instead_of_counted_as_none() -> None:
+    other = Service("other", "Other", ())
+    with pytest.raises(SignalError, match="queries has no search for other"):
+        await after(NOON - 120, NOON + 30, TIKTOK, other).read(whole, options)
 
 
 async def test_an_answer_in_pages_is_read_to_its_end() -> None:
