@@ -8,7 +8,7 @@ The first rule that holds names the cause; only pairs that are down or slow in a
 | whatever fails, fails in countries that are said to block the service | blocked |
 | an incident is open upstream, in the right place and time | upstream |
 | worldwide, most failing connections are reset or time out before any answer, and no 5xx came | attack suspected |
-| half of the failing pairs had become twice as slow as usual, or some had, and half sent 5xx or 429 | overload |
+| half of the failing pairs had become twice as slow as usual, or some, and half sent 5xx or 429 | overload |
 | half of the failing pairs get wrong answers, or none over a connection that stands | technical |
 | an incident is open upstream, in the right time, and names no place | upstream |
 | none of these | unknown |
@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from statistics import median
 
 from exporter.evidence import Upstream, begun_by
 from exporter.findings import BAD, VOTES, Findings, Trouble
@@ -44,7 +43,7 @@ SLOWER_BY = 0.05
 """Seconds: less is noise where everything is quick."""
 
 LATELY = 3
-"""Successes whose median is compared with what is usual."""
+"""Successes that must all have risen: the median of three is at twice the usual too often by chance."""
 
 
 def likely(found: Findings) -> tuple[Cause, str]:
@@ -111,7 +110,8 @@ def _attack(found: Findings) -> str:
     if not cut or 3 * len(cut) < 2 * len(found.troubles):
         return ""
     regions = list(dict.fromkeys(one.region for one in cut))
-    countries = {found.evidence.countries.get(region, region) for region in regions}
+    # Three regions of one country are no world, and of a region without `country` nobody knows where it is.
+    countries = {found.evidence.countries[region] for region in regions if region in found.evidence.countries}
     worldwide = len(regions) >= WORLDWIDE and len(countries) > 1 and 2 * len(regions) >= len(found.regions_with(*VOTES))
     if not worldwide or any(_status(result) >= 500 for one in found.troubles for result in one.failures):
         return ""
@@ -137,7 +137,7 @@ def _overload(found: Findings) -> str:
     usual = f"{worst.past.usual:.2g} s are usual"
     return (
         f"latency rose in {len(slower)} of {len(found.troubles)} failing probes: {worst.endpoint.name} took "
-        f"{_lately(worst):.2g} s in {worst.region} where {usual}{said}"
+        f"{_lately(worst):.2g} s or more in {worst.region} where {usual}{said}"
     )
 
 
@@ -235,6 +235,6 @@ def _rise(trouble: Trouble) -> float:
 
 
 def _lately(trouble: Trouble) -> float:
-    """Seconds: the median of its last successes before it failed."""
+    """Seconds: what its last successes took at least before it failed."""
     newest = list(trouble.past.succeeded)[-LATELY:] if trouble.past else []
-    return median([result.duration for result in newest]) if len(newest) == LATELY else 0.0
+    return min(result.duration for result in newest) if len(newest) == LATELY else 0.0
