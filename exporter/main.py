@@ -1,4 +1,4 @@
-"""The main process: workers, store, pages and metrics, started, joined, reloaded, stopped.
+"""The main process: workers, signals, store, pages and metrics, started, joined, reloaded, stopped.
 
 It never probes. Results come from the crew, go to the store and the metrics page at once, and are
 judged a few times a second. A reload applies a whole new configuration or nothing.
@@ -18,14 +18,19 @@ from pathlib import Path
 
 from exporter import config, web, wire
 from exporter.crew import Crew, default_count
+from exporter.crowd import Crowds
 from exporter.errors import ConfigError
 from exporter.history import History
+from exporter.listening import Listening
 from exporter.metrics import Own, Page
 from exporter.model import CONTROLS, Config, PairKey
 from exporter.schedule import in_shard
+from exporter.signals.reports import Intake
 from exporter.state import Change, Store
 
 log = logging.getLogger(__name__)
+
+_DOCUMENTED = "tiktok"  # whose past outages ship
 
 JUDGE_EVERY = 0.5
 """Seconds between two judgements."""
@@ -49,7 +54,10 @@ class Program:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._history = History(settings.data)
+        self._history = History(settings.data, {_DOCUMENTED: config.past_outages()})
+        self._crowds = Crowds(self._history.buckets, time.time)
+        self._intake = Intake(self._crowds.add, time.time)
+        self._listening = Listening(self._crowds.add, self._history.buckets.bookmark)
         self._store = Store(time.time)
         self._page = Page()
         self._own = Own()
@@ -65,6 +73,10 @@ class Program:
             self._page.remove(key)
         for record in self._store.records.values():
             self._page.add(record, histograms=mine.histograms)
+        # Signals belong to every shard, as the controls do: each needs its own evidence.
+        self._crowds.apply(loaded)
+        self._intake.apply(loaded)
+        self._listening.apply(loaded)
         self._judge()
         # What a configuration brings stays: the collector need not walk it again and again.
         gc.unfreeze()
@@ -95,23 +107,29 @@ class Program:
             history=self._history,
             reload=self.reload,
             ready=self._ready,
+            crowds=self._crowds,
+            intake=self._intake,
         )
         server = await web.serve(web.application(site), self._settings.addresses, self._settings.web_config)
         keepers = self._crew.start()
         judging = asyncio.create_task(self._judge_forever())
+        intake = asyncio.create_task(self._intake.listen())
         log.info("serving", extra={"addresses": ",".join(self._settings.addresses), "workers": self._crew.count})
         stopping = asyncio.create_task(stop.wait())
         try:
             # A part that breaks ends the whole, and whoever supervises it starts it anew: a frozen verdict is a lie.
-            await asyncio.wait((stopping, judging, *keepers), return_when=asyncio.FIRST_COMPLETED)
-            for part in (judging, *keepers):
+            await asyncio.wait((stopping, judging, intake, *keepers), return_when=asyncio.FIRST_COMPLETED)
+            for part in (judging, intake, *keepers):
                 if part.done():
                     part.result()
         finally:
             stopping.cancel()
             judging.cancel()
+            intake.cancel()
             await self._crew.stop()
+            await self._listening.close()
             await server.close()
+            self._intake.close()
             self._history.close()
 
     def _ready(self) -> bool:
@@ -138,14 +156,16 @@ class Program:
             self._own.workers(self._crew.count, self._crew.restarts, self._crew.in_flight)
 
     def _judge(self) -> None:
+        self._store.hear(self._listening.heard, self._crowds.crowds())
         for change in self._store.judge():
             _log_change(change)
         self._remember()
 
     def _remember(self) -> None:
         try:
-            for verdict in self._store.verdicts.values():
+            for service, verdict in self._store.verdicts.items():
                 self._history.incidents.note(verdict, time.time())
+                self._crowds.open_incident(service, self._history.incidents.open_incident(service) is not None)
         except OSError as error:
             if not self._forgetful:
                 log.error("incidents are not kept", extra={"reason": str(error)})
