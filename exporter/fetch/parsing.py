@@ -41,6 +41,7 @@ _WANTED = {
 }
 _LONGEST = 60
 _UNIX = re.compile(r"\d{9,10}(\.\d+)?")
+_FARTHEST = 1e12
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _SPACE = re.compile(r"\s+")
 _RAW = 40
@@ -48,7 +49,7 @@ _RAW = 40
 
 
 def parse_json(shape: type[T], body: bytes) -> T:
-    """`body` as `shape`: a dataclass, a TypedDict, or a list or union of them; keys that it does not name are ignored.
+    """`body` as `shape`: a dataclass, or a list or union of them; keys that it does not name are ignored.
 
     UTF-8, or UTF-16 with a byte order mark. SignalError `format` says where it differs: `incidents[0].name: ...`.
     """
@@ -120,21 +121,29 @@ def moment(text: str | float, now: float) -> float:
     SignalError `format` when it is none of these, or more than 5 minutes after `now`.
     """
     at = _timestamp(text)
+    if at is None:
+        raise SignalError(Fault.FORMAT, f"{one_line(str(text), _LONGEST)!r} is not a time")
     if at > now + FUTURE:
         raise SignalError(Fault.FORMAT, f"{one_line(str(text), _LONGEST)} is in the future")
     return at
 
 
-def _timestamp(text: str | float) -> float:
-    if not isinstance(text, str) or _UNIX.fullmatch(text):
-        return float(text)
+def _timestamp(text: str | float) -> float | None:
+    if isinstance(text, str) and not _UNIX.fullmatch(text):
+        return _dated(text.strip())
+    number = float(text) if isinstance(text, str) else text
+    # Neither NaN nor a number that no clock shows.
+    return float(number) if abs(number) < _FARTHEST else None
+
+
+def _dated(text: str) -> float | None:
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
-            at = parse(text.strip())
+            at = parse(text)
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
-    raise SignalError(Fault.FORMAT, f"{one_line(text, _LONGEST)!r} is not a time")
+    return None
 
 
 def one_line(text: str, most: int = 300) -> str:
