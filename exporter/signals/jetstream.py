@@ -162,6 +162,7 @@ class Counting:
         self._knows_none = True
         self._awaits_first = True
         self.cursor = 0
+        self._pace(now, self.newest)
 
     def resume(self, address: str, now: float) -> None:
         """A connection to `address` is about to begin."""
@@ -172,7 +173,7 @@ class Counting:
         self._floor = max(self._floor, self.cursor)
         self._address = address
         self._awaits_first = True
-        self._paced = (now, self.newest)
+        self._pace(now, self.newest)
 
     def add(self, event: dict[str, Any], now: float) -> None:
         """Count an event; SignalError when its time is not to be believed."""
@@ -181,7 +182,9 @@ class Counting:
             raise SignalError(Fault.FORMAT, f"an event's time_us {time_us} lies in the future")
         if self._awaits_first:
             self._begin(time_us, now)
-        if time_us > max(self._floor, self.newest - REWIND) and (post := _post(event)) is not None:
+        post = _post(event)
+        self._has_posts = self._has_posts or post is not None
+        if post is not None and time_us > max(self._floor, self.newest - REWIND):
             self._add_post(time_us, *post)
         self.newest = max(self.newest, time_us)
 
@@ -202,18 +205,25 @@ class Counting:
         return reading
 
     def check_pace(self, now: float) -> None:
-        """SignalError when the stream goes on, but not its times."""
+        """SignalError when the stream goes on, but not its times, or without a single post."""
         began, then = self._paced
         if now - began < STILL:
             return
         if (self.newest - then) / 1e6 < (now - began) / 10:
             raise SignalError(Fault.LATE, f"the stream's times stand still at {self.newest}")
-        self._paced = (now, self.newest)
+        if not self._has_posts:
+            raise SignalError(Fault.FORMAT, f"no post is among the events of {STILL:g} s")
+        self._pace(now, self.newest)
+
+    def _pace(self, now: float, newest: int) -> None:
+        """What is looked at by `check_pace` begins here."""
+        self._paced = (now, newest)
+        self._has_posts = False
 
     def _begin(self, time_us: int, now: float) -> None:
         """The first event of a connection: one that comes later than asked for leaves a gap that nobody has seen."""
         self._awaits_first = self._knows_none = False
-        self._paced = (now, max(self.newest, time_us))
+        self._pace(now, max(self.newest, time_us))
         reached = max(self._since, self._floor)
         self._since = reached if reached and time_us <= reached + REWIND else time_us
 

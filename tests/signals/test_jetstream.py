@@ -301,6 +301,17 @@ async def test_a_stream_whose_times_stand_still_is_late() -> None:
     assert error.fault is Fault.LATE
 
 
+async def test_a_stream_without_a_single_post_is_no_calm() -> None:
+    clock = Clock()
+    async with Jetstream(clock) as server, following(server, clock=clock) as stream:
+        await begun(server, stream)
+        clock.ahead = 31.0
+        server.identity()
+        error = await fault_of(stream)
+    assert error.fault is Fault.FORMAT
+    assert "no post" in str(error)
+
+
 async def test_hosts_that_fail_are_passed_over() -> None:
     async with Jetstream() as dead, Jetstream() as server:
         dead.status = 503
