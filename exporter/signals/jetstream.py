@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from exporter.errors import SignalError
-from exporter.fetch import Fetch, one_line
+from exporter.fetch import Fetch, Socket, one_line
 from exporter.model import Service, Signal
 from exporter.options import compiled
 from exporter.readings import BUCKET, Fault, Reading, Tally
@@ -108,7 +108,7 @@ def _asked(url: str, cursor: int) -> str:
     return f"{url}{'&' if '?' in url else '?'}{urlencode(wanted)}"
 
 
-async def _listen(socket: Any, counting: Counting, fetch: Fetch, seconds: float) -> None:
+async def _listen(socket: Socket, counting: Counting, fetch: Fetch, seconds: float) -> None:
     """Count what comes for so long."""
     until, events, now = fetch.now() + seconds, 0, 0.0
     while now < until:
@@ -162,7 +162,8 @@ class Counting:
         self._knows_none = True
         self._awaits_first = True
         self.cursor = 0
-        self._pace(now, self.newest)
+        self._has_posts = False
+        self._paced = (now, self.newest)
 
     def resume(self, address: str, now: float) -> None:
         """A connection to `address` is about to begin."""
