@@ -176,13 +176,13 @@ class _Listener:
         return self._task
 
     async def _poll(self) -> None:
-        await asyncio.sleep(_fraction(self.signal.name) * min(self.signal.interval, FIRST_WITHIN))
+        await asyncio.sleep(phase(self.signal.name) * min(self.signal.interval, FIRST_WITHIN))
         while True:
             await self._attempt(self._read)
             await asyncio.sleep(self._pause(self.signal.interval))
 
     async def _follow(self) -> None:
-        await asyncio.sleep(_fraction(self.signal.name) * min(self.signal.interval, RECONNECT_AFTER))
+        await asyncio.sleep(phase(self.signal.name) * min(self.signal.interval, RECONNECT_AFTER))
         while True:
             await self._attempt(self._listen)
             await asyncio.sleep(self._pause(min(self.signal.interval, RECONNECT_AFTER)))
@@ -244,12 +244,21 @@ class _Listener:
 
     def _pause(self, usual: float) -> float:
         """Seconds until it is asked again, with jitter, so that what began together does not stay together."""
-        most = max(usual, min(MOST_INTERVALS * self.signal.interval, LONGEST_PAUSE))
-        # One failure alone costs nothing: the next reading still comes before the last one is stale.
-        pause = min(usual * 2 ** max(0, min(self._failures, 30) - 1), most)
-        # Not a secret.
-        jittered = pause * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
-        return float(max(jittered, self._retry_at - self._now()))
+        jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - not a secret
+        pause = back_off(self._failures, usual, self.signal.interval) * jitter
+        return max(pause, self._retry_at - self._now())
+
+
+def back_off(failures: int, usual: float, interval: float) -> float:
+    """Seconds until a signal is asked again that failed so many times in a row; `usual` after none or one."""
+    # One failure alone costs nothing: the next reading still comes before the last one is stale.
+    doubled = usual * 2.0 ** max(0, min(failures, 30) - 1)
+    return min(doubled, max(usual, min(MOST_INTERVALS * interval, LONGEST_PAUSE)))
+
+
+def phase(name: str) -> float:
+    """Between 0 and 1, the same of a name on every machine and after every restart."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big") / (1 << 32)
 
 
 def _services(signal: Signal, config: Config) -> tuple[Service, ...]:
@@ -260,8 +269,3 @@ def _is_asked(signal: Signal) -> bool:
     """Whether it is a signal that somebody must be asked for; people come to `reports` by themselves."""
     module = kinds.module("signals", signal.kind)
     return hasattr(module, "read") or hasattr(module, "follow")
-
-
-def _fraction(name: str) -> float:
-    """The same of a name on every machine and after every restart, between 0 and 1."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big") / (1 << 32)
