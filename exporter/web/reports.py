@@ -19,7 +19,6 @@ from aiohttp import web
 from exporter.model import Service
 from exporter.readings import Crowd
 from exporter.signals.reports import Answer, Intake, Report, region, visitor
-from exporter.signals.reports.visitors import is_trusted
 from exporter.web.site import SITE
 
 LARGEST = 4096
@@ -81,11 +80,10 @@ def _refuse_other_sites(request: web.Request) -> None:
 def _whose(request: web.Request, intake: Intake) -> tuple[bytes, str]:
     """What stands for the visitor, and the region."""
     options, headers = intake.options, request.headers
-    if not is_trusted(request.remote, options.trusted_proxies):
-        return visitor(request.remote, (), ()), ""
     forwarded = headers.getall(options.visitor_header, ()) if options.visitor_header else ()
-    said = headers.get(options.region_header) if options.region_header else None
-    return visitor(request.remote, forwarded, options.trusted_proxies), region(said)
+    who, via_proxy = visitor(request.remote, forwarded, options.trusted_proxies)
+    said = headers.get(options.region_header) if options.region_header and via_proxy else None
+    return who, region(said)
 
 
 async def _body(request: web.Request) -> bytes:

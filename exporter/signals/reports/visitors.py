@@ -16,26 +16,23 @@ _PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|([\d.]+):\d+")
 _NOBODY = ipaddress.IPv4Address(0)
 
 
-def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:
-    """Whether a connection from there may say whose report it brings."""
-    address = _address(peer or "")
-    return address is not None and any(address in network for network in trusted)
+def visitor(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> tuple[bytes, bool]:
+    """What stands for the visitor, and whether the connection comes from a trusted proxy, whose word that is.
 
-
-def visitor(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> bytes:
-    """What stands for the visitor: an IPv4 address whole, of IPv6 the /64, which is one home.
-
-    `forwarded` are the values of X-Forwarded-For: each proxy appends whom it heard, so from the right the first address
-    that is no trusted proxy's is the last that somebody trustworthy saw. What stands left of it anybody can write.
+    Of an IPv4 address all of it, of IPv6 the /64, which is one home. `forwarded` are the values of X-Forwarded-For:
+    each proxy appends whom it heard, so from the right the first address that is no trusted proxy's is the last that
+    somebody trustworthy saw. What stands left of it anybody can write.
     """
     found = _address(peer or "") or _NOBODY
-    hops = [hop.strip() for value in forwarded for hop in value.split(",")]
-    while any(found in network for network in trusted) and hops:
+    is_trusted = via_proxy = any(found in network for network in trusted)
+    hops = [hop.strip() for value in forwarded for hop in value.split(",")] if via_proxy else []
+    while is_trusted and hops:
         hop = _address(hops.pop())
         if hop is None:
             break
         found = hop
-    return found.packed[:8]
+        is_trusted = any(found in network for network in trusted)
+    return found.packed[:8], via_proxy
 
 
 def region(said: str | None) -> str:
