@@ -5,11 +5,14 @@
         box.break_(feature="feed", mode="status 503")  # seen from everywhere
         box.break_(host="open-upload.tiktokapis.com", mode="silence", region="eu-west")
         box.break_(service="youtube_shorts")           # an alternative; TikTok alone breaks unless another is named
+        box.publish("oracle")                          # an incident is open; or: "calm", "silent", "wrong"
+        box.publish("ooni", country="BR")              # the country is blocked
         box.mend()
 
 The hosts are read from the configuration itself and answered by a real DNS server and behind real TLS, so that the
 configuration runs unchanged. A region is known by the address its connections come from and the nameserver it asks:
-local probes are `here`, `add_region` gives a proxy a pair of its own. Ports 53, 80 and 443 need root.
+local probes are `here`, `add_region` gives a proxy a pair of its own. Those who publish what signals read are in the
+box too, at their own hosts; all is calm until `publish`. Ports 53, 80 and 443 need root.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ import exporter
 from tests.servers.certificates import Authority
 from tests.servers.dns import NXDOMAIN, Answer, DNSServer, addresses
 from tests.servers.faults import CONTROLS, HTTP_MODES, Fault, Mode, read_endpoints, select
+from tests.servers.publishers import Mood, Publishers
 from tests.servers.sites import Seen, Site, Sites
 
 SHIPPED = Path(exporter.__file__).parent / "services" / "tiktok.yaml"
@@ -63,6 +67,7 @@ class Box:
 
     def __init__(self, *files: Path) -> None:
         self.endpoints = tuple(endpoint for file in files or (SHIPPED,) for endpoint in read_endpoints(file))
+        self.publishers = Publishers(files or (SHIPPED,))
         self.sites: dict[str, Site] = {}
         self._vantages: dict[str, Vantage] = {}
         self._faults: list[Fault] = []
@@ -74,10 +79,10 @@ class Box:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="box-")))
             self._stack = stack
             self.authority = Authority(self.folder)
-            self._served = Sites(self.fault, self._region_of)
+            self._served = Sites(self.fault, self._region_of, self.publishers)
             stack.push_async_callback(self._served.aclose)
             await self._claim_network()
-            for host in sorted({endpoint.host for endpoint in self.endpoints}):
+            for host in sorted({endpoint.host for endpoint in self.endpoints} | self.publishers.hosts):
                 self._add_site(host)
             self._apply()
             self._stack = stack.pop_all()
@@ -123,8 +128,14 @@ class Box:
         service: str | None = None,
         region: str | None = None,
     ) -> None:
-        """Take back what was broken of that host, feature, service or region; without any, everything."""
+        """Take back what was broken of that host, feature, service or region; without any, everything.
+
+        Without a host, feature, service and region those who publish are calm again as well.
+        """
         everything = not (host or feature or service)
+        if everything and region is None:
+            for publisher in self.publishers.by_signal.values():
+                publisher.say(Mood.CALM)
         chosen = frozenset(self.endpoints) if everything else select(self.endpoints, host, feature, service)
         mended = [
             replace(fault, endpoints=fault.endpoints - chosen) if region in (None, fault.region) else fault
@@ -132,6 +143,13 @@ class Box:
         ]
         self._faults = [fault for fault in mended if fault.endpoints]
         self._apply()
+
+    def publish(self, signal: str, mood: Mood | str = Mood.TROUBLE, *, country: str = "IN") -> None:
+        """Let the page, feed, API or stream that `signal` reads say so; ValueError when the box has none of that name.
+
+        `country` is the one that is blocked or cut off, where the signal is about that.
+        """
+        self.publishers.get(signal).say(Mood(mood), country)
 
     async def add_region(self, name: str) -> Vantage:
         """A region of its own, for a proxy: bind outgoing connections to `source`, resolve at `nameserver`."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -63,9 +65,21 @@ class Fault:
         )
 
 
+def read(file: Path) -> dict[str, Any]:
+    """What a configuration file holds, not to be changed."""
+    return _parsed(file.read_text(encoding="utf-8"))
+
+
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    """A tenth of a second for the shipped one, of which every test with a box would pay its own."""
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
 def read_endpoints(file: Path) -> tuple[Probed, ...]:
     """Every endpoint of a configuration file, controls included."""
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = read(file)
     found = [_probed(CONTROLS, CONTROLS, name, block) for name, block in content.get("controls", {}).items()]
     for service, inside in content.get("services", {}).items():
         for feature, block in inside["features"].items():

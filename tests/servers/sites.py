@@ -15,6 +15,7 @@ from aiohttp import web
 from tests.servers import shapes
 from tests.servers.faults import Fault, Mode
 from tests.servers.listener import Listener, reset
+from tests.servers.publishers import Publishers
 
 PORTS = (443, 80)
 
@@ -42,13 +43,20 @@ class Site:
 
 
 class Sites:
-    """Serves sites. `fault(host, region, path)` says what is broken, `region_of(address)` who is asking."""
+    """Serves sites. `fault(host, region, path)` says what is broken, `region_of(address)` who is asking.
+
+    What the publishers of signals answer is theirs; they are asked by no probe, and not counted among the requests.
+    """
 
     def __init__(
-        self, fault: Callable[[str, str, str | None], Fault | None], region_of: Callable[[str], str | None]
+        self,
+        fault: Callable[[str, str, str | None], Fault | None],
+        region_of: Callable[[str], str | None],
+        publishers: Publishers,
     ) -> None:
         self._fault = fault
         self._region_of = region_of
+        self._publishers = publishers
         self._by_address: dict[str, Site] = {}
         self._web = web.Server(self._respond, access_log=None)
         self.requests: list[Seen] = []
@@ -85,9 +93,12 @@ class Sites:
         except OSError:  # the client left, or did not like the certificate
             connection.close()
 
-    async def _respond(self, request: web.BaseRequest) -> web.Response:
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
         site = self._by_address[request.transport.get_extra_info("sockname")[0]]
+        if found := self._publishers.find(site.host, request.path):
+            publisher, place = found
+            return await publisher.respond(place, request)
         region = self._region_of(request.transport.get_extra_info("peername")[0]) or ""
         self.requests.append(Seen(region, site.host, request.path, request.headers.get("User-Agent", "")))
         fault = self._fault(site.host, region, request.path)
