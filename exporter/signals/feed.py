@@ -80,19 +80,21 @@ def _entries(body: bytes, now: float) -> list[Entry]:
 
 
 def _entry(item: Any, now: float) -> Entry:
-    when = item.get("updated_parsed") or item.get("published_parsed")
-    if when is None and (item.get("updated") or item.get("published")):
-        raise SignalError(Fault.FORMAT, f"{one_line(item.get('updated') or item.get('published'), 60)!r} is not a time")
+    # Asked for what it has alone: feedparser warns when `published` must stand in for `updated`.
+    name = "updated" if "updated" in item else "published"
+    when, written = item.get(f"{name}_parsed"), item.get(name)
+    if when is None and written:
+        raise SignalError(Fault.FORMAT, f"{one_line(written, 60)!r} is not a time")
     at = moment(float(calendar.timegm(when)), now) if when else None
     return Entry(one_line(item.get("title", "")), one_line(item.get("summary", "")), one_line(item.get("link", "")), at)
 
 
 def _newest(entries: Iterable[Entry]) -> list[Entry]:
     """Newest first, and of those with one link only the newest."""
-    ordered = sorted(entries, key=lambda entry: -(entry.at or 0.0))
-    return list({entry.link or str(number): entry for number, entry in reversed(list(enumerate(ordered)))}.values())[
-        ::-1
-    ]
+    found: dict[str, Entry] = {}
+    for number, entry in enumerate(sorted(entries, key=lambda entry: -(entry.at or 0.0))):
+        found.setdefault(entry.link or str(number), entry)
+    return list(found.values())
 
 
 def _is_open(entry: Entry, options: Options, now: float) -> bool:

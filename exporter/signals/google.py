@@ -22,7 +22,7 @@ NOTICES = True
 MOST = 50
 """Notices, and locations of a notice, that are told."""
 
-SIZE = 16 << 20
+SIZE = 9 << 20
 """Bytes: years of incidents stand in one file."""
 
 _LEVELS: dict[str, Literal["minor", "major", "critical"]] = {

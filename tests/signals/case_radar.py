@@ -40,5 +40,5 @@ CASE = Case(
     calm=calm,
     trouble=trouble,
     error=b'{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"result":null}',
-    says="annotations[0].locations",
+    says="success",
 )
