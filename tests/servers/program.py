@@ -7,11 +7,11 @@ async with Exporter(folder, SHIPPED, box_yaml) as exporter:
 from __future__ import annotations
 
 import asyncio
-import re
+import copy
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,11 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 import psutil
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.servers.box import SHIPPED
+from tests.servers.faults import read
 from tests.servers.ports import free_port
 
 COMMAND = Path(sys.executable).with_name("outage-exporter")
@@ -51,16 +53,31 @@ async def until(
 def hastened(folder: Path, interval: float) -> Path:
     """A copy of the shipped configuration that runs every `interval` seconds; nothing else but the timeout changes.
 
-    A timeout must be shorter than its interval.
+    A timeout must be shorter than its interval. Signals are asked as often, but no more than once a second.
     """
-    quick = f"interval: {interval * 1000:.0f}ms"
-    text, changes = re.subn(r"\binterval: \d+[sm]\b", quick, SHIPPED.read_text(encoding="utf-8"))
-    text, also = re.subn(r"\btimeout: \d+s\b", f"timeout: {interval * 800:.0f}ms", text)
-    assert changes > 1
-    assert also == 1
+    content = copy.deepcopy(read(SHIPPED))
+    content["defaults"] |= {"interval": _milliseconds(interval), "timeout": _milliseconds(0.8 * interval)}
+    changed = list(_with_interval({"controls": content["controls"], "services": content["services"]}))
+    for block in changed:
+        block["interval"] = _milliseconds(interval)
+    assert changed
+    for signal in content["signals"].values():
+        signal["interval"] = _milliseconds(max(1.0, interval))
     file = folder / "tiktok.yaml"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return file
+
+
+def _with_interval(block: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(block, dict):
+        if "interval" in block:
+            yield block
+        for inner in block.values():
+            yield from _with_interval(inner)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms"
 
 
 @dataclass(frozen=True, slots=True)
