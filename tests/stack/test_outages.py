@@ -6,6 +6,7 @@ One stack serves all tests: each breaks something, looks, mends it and waits unt
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -187,5 +188,7 @@ async def test_the_log_has_a_line_for_each_change_and_none_for_a_probe(healthy: 
     assert 'msg="verdict changed" service=tiktok' in log
     assert "Traceback" not in log
     assert "level=error" not in log
-    messages = {line.partition(" msg=")[2].split(" service=")[0].split(" addresses=")[0] for line in log.splitlines()}
-    assert messages == {'"state changed"', '"verdict changed"', "serving"}
+    messages = {re.split(" (?:service|addresses|signal)=", line.partition(" msg=")[2])[0] for line in log.splitlines()}
+    # TikTok's own page for its Business API lives on a host that was broken with the rest.
+    of_signals = {'"signal is silent"', '"signal speaks again"'}
+    assert messages - of_signals == {'"state changed"', '"verdict changed"', "serving"}
