@@ -4,7 +4,7 @@ The first rule that holds names the cause; only pairs that are down or slow in a
 
 | the reading | cause |
 |---|---|
-| every region is blind, and a control had answered before | own line |
+| every region is blind | own line |
 | whatever fails, fails in countries that are said to block the service | blocked |
 | an incident is open upstream, in the right place and time | upstream |
 | worldwide, most failing connections are reset or time out before any answer, and no 5xx came | attack suspected |
@@ -58,9 +58,10 @@ def likely(found: Findings) -> tuple[Cause, str]:
 
 
 def _own_line(found: Findings) -> str:
-    if found.seeing or found.pending or not found.saw:
+    if found.seeing or found.pending:
         return ""
-    return f"no control answers in any of {count(len(found.sights))} of ours, and one has answered before"
+    before = ", and one has answered before" if found.saw else ", and none has since the start"
+    return f"no control answers in any of {count(len(found.sights))} of ours{before}"
 
 
 def _blocked(found: Findings) -> str:
