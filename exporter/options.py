@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w|y)")
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _SIZE_UNITS = {"": 0, "b": 0, "kb": 10, "kib": 10, "mb": 20, "mib": 20, "gb": 30, "gib": 30}
 """Powers of two, as in blackbox_exporter: KB and KiB are the same."""
 
@@ -133,10 +134,18 @@ def parse_file(found: Any, folder: Path = Path()) -> str:
     return str(path)
 
 
+def parse_country(found: Any, folder: Path = Path()) -> str:
+    """ISO 3166-1 alpha-2, in capitals."""
+    if not isinstance(found, str) or not _COUNTRY.fullmatch(found):
+        raise ValueError(f"{found!r} is not a country's code of two capitals (ISO 3166-1), such as US or IN")
+    return found
+
+
 _TEXT = {"type": "string"}
 Duration = Annotated[float, Parsed(parse_duration, {"type": "string", "pattern": f"^(0|({_DURATION.pattern})+)$"})]
 Size = Annotated[int, Parsed(parse_size, {"type": ["string", "integer"]})]
 Pattern = Annotated[str, Parsed(parse_pattern, {"type": "string", "format": "regex"})]
+Country = Annotated[str, Parsed(parse_country, {**_TEXT, "pattern": f"^{_COUNTRY.pattern}$"})]
 SecretText = Annotated[Secret, Parsed(parse_secret, _TEXT)]
 File = Annotated[str, Parsed(parse_file, _TEXT)]
 StatusRanges = Annotated[

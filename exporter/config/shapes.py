@@ -20,14 +20,13 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from exporter import kinds, model
-from exporter.options import File, Parsed, Pattern, parse_duration
+from exporter.options import Country, File, Parsed, Pattern, parse_duration
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
-_COUNTRY = re.compile(r"[A-Z]{2}")
 _UPSTREAM = re.compile(_NAME.pattern + r"(:\S+)?")
 
 
@@ -82,12 +81,6 @@ def _parse_network(found: Any, folder: Path) -> str:
         raise ValueError(f"{found!r} is not a network in CIDR notation such as 10.0.0.0/8: {error}") from error
 
 
-def _parse_country(found: Any, folder: Path) -> str:
-    if not isinstance(found, str) or not _COUNTRY.fullmatch(found):
-        raise ValueError(f"{found!r} is not a country's code of two capitals (ISO 3166-1), such as US or IN")
-    return found
-
-
 def _parse_upstream(found: Any, folder: Path) -> str:
     if not isinstance(found, str) or not _UPSTREAM.fullmatch(found):
         raise ValueError(f"{found!r} is not an upstream; write a signal, or one and a location: oracle:us-ashburn-1")
@@ -100,7 +93,6 @@ Name = Annotated[str, Parsed(parse_name, {**_TEXT, "pattern": f"^{_NAME.pattern}
 Interval = Annotated[float, Parsed(_parse_interval, _DURATION_SCHEMA)]
 Positive = Annotated[float, Parsed(_parse_positive, _DURATION_SCHEMA)]
 Nameserver = Annotated[str, Parsed(_parse_nameserver, _TEXT)]
-Country = Annotated[str, Parsed(_parse_country, {**_TEXT, "pattern": f"^{_COUNTRY.pattern}$"})]
 Upstream = Annotated[str, Parsed(_parse_upstream, {**_TEXT, "pattern": f"^{_UPSTREAM.pattern}$"})]
 Cidr = Annotated[str, Parsed(_parse_network, _TEXT)]
 

@@ -8,7 +8,6 @@ compared with Downdetector's own baseline, so nothing is added up here. Its webs
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +16,13 @@ from urllib.parse import quote
 from exporter.errors import SignalError
 from exporter.fetch import Fetch, one_line, parse_json
 from exporter.model import Service, Signal
-from exporter.options import File, SecretText, read_secret
+from exporter.options import Country, File, SecretText, read_secret
 from exporter.readings import Fault, Level, Reading
 
 INTERVAL = 300.0
 NEEDS_SERVICES = True
 
 FIELDS = "id,name,country_iso,stats_24,baseline,baseline_current"
-_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +32,12 @@ class Options:
     token: SecretText | None = None
     token_file: File | None = None
     companies: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    countries: tuple[str, ...] = ("US",)
+    countries: tuple[Country, ...] = ("US",)
     url: str = "https://downdetectorapi.com/v2"
 
     def __post_init__(self) -> None:
         if bool(self.token) == bool(self.token_file):
             raise ValueError("set token or token_file, one of them")
-        for country in self.countries:
-            if not _COUNTRY.fullmatch(country):
-                raise ValueError(f"countries: {country!r} is not a country's code of two capitals, such as US or IN")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 from exporter.errors import SignalError
 from exporter.fetch import Fetch, moment, one_line, parse_json
 from exporter.model import Service, Signal
+from exporter.options import Country
 from exporter.readings import Fault, Reading, Restriction
 
 INTERVAL = 900.0
@@ -29,20 +30,14 @@ AGREE = 2
 """Data sources that must say it."""
 
 _LOCATION = re.compile(r"country/([A-Z]{2})")
-_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """`countries` are those that are asked for, all when empty."""
 
-    countries: tuple[str, ...] = ()
+    countries: tuple[Country, ...] = ()
     url: str = "https://api.ioda.inetintel.cc.gatech.edu"
-
-    def __post_init__(self) -> None:
-        for country in self.countries:
-            if not _COUNTRY.fullmatch(country):
-                raise ValueError(f"countries: {country!r} is not a country's code of two capitals, such as US or IN")
 
 
 @dataclass(frozen=True, slots=True)

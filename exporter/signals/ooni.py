@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from exporter.errors import SignalError
 from exporter.fetch import Fetch, one_line, parse_json
 from exporter.model import Service, Signal
+from exporter.options import Country
 from exporter.readings import Fault, Reading, Restriction
 
 INTERVAL = 3600.0
@@ -35,19 +36,16 @@ class Options:
     """`domains` by service; `countries` are those that are told, all when empty."""
 
     domains: dict[str, str] = field(default_factory=dict)
-    countries: tuple[str, ...] = ()
+    countries: tuple[Country, ...] = ()
     url: str = "https://api.ooni.io"
 
     def __post_init__(self) -> None:
         if not self.domains:
             raise ValueError("domains is missing; write the domain of each service, such as {tiktok: www.tiktok.com}")
-        for country in self.countries:
-            if not _COUNTRY.fullmatch(country):
-                raise ValueError(f"countries: {country!r} is not a country's code of two capitals, such as US or IN")
 
 
 @dataclass(frozen=True, slots=True)
-class Country:
+class Measured:
     probe_cc: str
     anomaly_count: int
     confirmed_count: int
@@ -68,7 +66,7 @@ class Country:
 
 @dataclass(frozen=True, slots=True)
 class Aggregation:
-    result: list[Country] | None = None
+    result: list[Measured] | None = None
     error: str = ""
 
 
@@ -84,7 +82,7 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
     return Reading(fetch.now(), restrictions=tuple(found))
 
 
-async def _countries(options: Options, domain: str, fetch: Fetch) -> list[Country]:
+async def _countries(options: Options, domain: str, fetch: Fetch) -> list[Measured]:
     today = datetime.datetime.fromtimestamp(fetch.now(), datetime.UTC).date()
     asked = {
         "test_name": "web_connectivity",
@@ -101,7 +99,7 @@ async def _countries(options: Options, domain: str, fetch: Fetch) -> list[Countr
     return answer.result
 
 
-def _restrictions(service: str, countries: Sequence[Country]) -> Iterator[Restriction]:
+def _restrictions(service: str, countries: Sequence[Measured]) -> Iterator[Restriction]:
     blocking = [country for country in countries if country.blocks and _COUNTRY.fullmatch(country.probe_cc)]
     others = [country for country in countries if not country.blocks]
     fine, judged = sum(one.ok_count for one in others), sum(one.judged for one in others)

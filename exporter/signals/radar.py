@@ -15,7 +15,7 @@ from typing import Any
 from exporter.errors import SignalError
 from exporter.fetch import Fetch, moment, one_line, parse_json
 from exporter.model import Service, Signal
-from exporter.options import File, SecretText, read_secret
+from exporter.options import Country, File, SecretText, read_secret
 from exporter.readings import Fault, Reading, Restriction
 
 INTERVAL = 900.0
@@ -30,15 +30,12 @@ class Options:
 
     token: SecretText | None = None
     token_file: File | None = None
-    countries: tuple[str, ...] = ()
+    countries: tuple[Country, ...] = ()
     url: str = "https://api.cloudflare.com/client/v4"
 
     def __post_init__(self) -> None:
         if bool(self.token) == bool(self.token_file):
             raise ValueError("set token or token_file, one of them")
-        for country in self.countries:
-            if not _COUNTRY.fullmatch(country):
-                raise ValueError(f"countries: {country!r} is not a country's code of two capitals, such as US or IN")
 
 
 @dataclass(frozen=True, slots=True)
