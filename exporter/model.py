@@ -259,7 +259,9 @@ class PastOutage:
     """An outage that is documented. `dated`: a source gives its times; else they are assumed.
 
     `probes_see_it` is whether probes from outside could have seen it, and `reason` how they would have failed.
-    `reports` is the most that people reported in a quarter of an hour, None when no source counted.
+    `reports` is the most that people reported in a quarter of an hour, None when no source counted. `upstream` is where
+    its provider's page had an incident open, `signal:location`, empty when it had none or nobody knows; `blocked_in` is
+    the country that shut it out (ISO 3166-1 alpha-2, in capitals), empty for none.
     """
 
     name: str
@@ -274,3 +276,5 @@ class PastOutage:
     reports: int | None
     corroborated: bool
     source: str
+    upstream: str = ""
+    blocked_in: str = ""

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from exporter import kinds
 from exporter.metrics import Page
 from exporter.model import CONTROLS, Answer, Config, Location, Pair, Reason, Region, Result, SampleKey
+from exporter.readings import Crowd, Heard
 from exporter.schedule import Run, Schedule
 from exporter.state import Change, Store
-from exporter.verdict import SLOW_RUNS_TO_DEGRADED, SUCCESSES_TO_UP, Track
+from exporter.tracks import SLOW_RUNS_TO_DEGRADED, SUCCESSES_TO_UP, Track
 
 REGIONS = {
-    "us-east": Location(39.0, -77.5),
-    "us-central": Location(41.3, -95.9),
-    "us-west": Location(45.6, -121.2),
-    "gb": Location(51.5, -0.1),
-    "de": Location(50.1, 8.7),
-    "jp": Location(35.7, 139.7),
+    "us-east": ("US", Location(39.0, -77.5)),
+    "us-central": ("US", Location(41.3, -95.9)),
+    "us-west": ("US", Location(45.6, -121.2)),
+    "gb": ("GB", Location(51.5, -0.1)),
+    "de": ("DE", Location(50.1, 8.7)),
+    "jp": ("JP", Location(35.7, 139.7)),
 }
-"""Where simulated probes can run."""
+"""Where simulated probes can run: the country, and the place in it."""
 
 QUICK = (0.04, 0.3)
 """Seconds that a healthy attempt takes, at least and at most."""
@@ -89,21 +90,30 @@ def chance(*seeds: object) -> float:
 def fleet(config: Config, names: Iterable[str]) -> Config:
     """The configuration with all its endpoints in these regions. KeyError names a stranger."""
     options = kinds.module("regions", "local").Options()
-    regions = tuple(Region(name, "local", options, REGIONS[name]) for name in names)
+    regions = tuple(Region(name, "local", options, REGIONS[name][1], REGIONS[name][0]) for name in names)
     endpoints = dict.fromkeys(pair.endpoint for pair in config.pairs)
     pairs = tuple(Pair(endpoint, region) for endpoint in endpoints for region in regions)
     return replace(config, regions=regions, pairs=pairs)
 
 
-class Simulation:
-    """One exporter from `start`, unix seconds, on."""
+Listen = Callable[[float], tuple[Mapping[str, Heard], Sequence[Crowd]]]
+"""What the signals have said up to a moment, unix seconds."""
 
-    def __init__(self, config: Config, effects: Sequence[Effect], start: float) -> None:
+
+def _silence(at: float) -> tuple[Mapping[str, Heard], Sequence[Crowd]]:
+    return {}, ()
+
+
+class Simulation:
+    """One exporter from `start`, unix seconds, on. `listen` is asked for ever later moments."""
+
+    def __init__(self, config: Config, effects: Sequence[Effect], start: float, listen: Listen = _silence) -> None:
         self.now = start
         self.store = Store(self._clock)
         self.page = Page(self._clock)
         self.changes: list[tuple[float, Change]] = []
         self._effects = effects
+        self._listen = listen
         self._facts = _Facts(start + _CERTIFICATE_LASTS)
         self._schedule = Schedule(start, start, capacity=len(config.pairs))
         self._under_way: list[tuple[float, int, Run, Result]] = []
@@ -127,6 +137,7 @@ class Simulation:
 
     def judge(self) -> None:
         """Keep what changed, with the time."""
+        self.store.hear(*self._listen(self.now))
         self.changes += [(self.now, change) for change in self.store.judge()]
 
     @property

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 
-from exporter import cli, config, replay
+from exporter import check, cli, config, replay
 from exporter.errors import ConfigError
 from exporter.model import Reason
+from exporter.replay import officials
+from exporter.replay.people import People
 from exporter.simulation import Effect, Simulation, fleet
 
 OUTAGE = """outages:
@@ -78,12 +81,53 @@ def test_an_outage_is_down_from_its_start_to_its_end(capsys: pytest.CaptureFixtu
     assert said.startswith("2020-07-gcp: probes saw it. No source gives its times")
 
 
-def test_what_probes_could_not_see_stays_up_and_people_report_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_probes_could_not_see_stays_up_in_the_states_and_is_degraded_by_what_people_report(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     text, said = replayed(capsys, "2020-07-10", "--step", "5m")
+    [outage] = [outage for outage in config.past_outages() if outage.name == "2020-07-10"]
     assert "2020-07-10: probes saw nothing: people's reports did" in said
-    assert set(samples(text, 'outage_verdict{service="tiktok",verdict="up"}').values()) == {1.0}
-    scores = samples(text, 'outage_reports_score{service="tiktok",feature="feed"}')
-    assert max(scores.values()) > 8
+    assert set(samples(text, 'outage_state{service="tiktok",feature="feed",region="gb",state="up"}').values()) == {1.0}
+    assert max(samples(text, 'outage_reports_score{signal="people",service="tiktok",feature="feed"}').values()) > 8
+    degraded = samples(text, 'outage_verdict{service="tiktok",verdict="degraded"}')
+    times = [at for at, holds in degraded.items() if holds]
+    assert outage.start < times[0] <= outage.start + 900
+    # The reports fade out within half an hour, and the spike rule waits for half an hour of calm.
+    assert outage.end <= times[-1] < outage.end + 3600
+    assert set(samples(text, 'outage_verdict{service="tiktok",verdict="up"}').values()) == {0.0, 1.0}
+
+
+def test_a_shutdown_in_a_country_is_replayed_with_who_told_of_it() -> None:
+    [whole] = [outage for outage in config.past_outages() if outage.name == "2025-01-19"]
+    outage = replace(whole, end=whole.start + 5400)
+    narrowed = check.narrow(config.load([config.shipped()], {}), ["tiktok"])
+    text = "".join(replay.replay(replay.scene(narrowed, outage, ["us-east", "gb"]), 300.0))
+    assert "That OONI told of the block in US after 60 min is assumed." in replay.note(outage)
+    blocked = samples(text, 'outage_blocked{service="tiktok",region="us-east",source="ooni"}')
+    assert outage.start + 3600 <= min(blocked) <= outage.start + 3900
+    assert not samples(text, 'outage_blocked{service="tiktok",region="gb",source="ooni"}')
+    state = samples(text, 'outage_state{service="tiktok",feature="feed",region="us-east",state="blocked"}')
+    assert {at for at, holds in state.items() if holds} == set(blocked)
+
+
+def test_what_outages_name_is_what_a_replay_listens_to() -> None:
+    outages = config.past_outages()
+    assert {outage.upstream for outage in outages if outage.upstream} <= set(officials.UPSTREAMS)
+    assert {outage.name: outage.blocked_in for outage in outages if outage.blocked_in} == {"2025-01-19": "US"}
+    assert {outage.name: outage.upstream for outage in outages if outage.upstream} == {
+        "2026-03-03": "oracle:us-ashburn-1"
+    }
+
+
+def test_quiet_people_are_as_many_as_is_said_and_never_a_spike() -> None:
+    loaded = replay.listening(fleet(config.load([config.shipped()], {}), ["gb"]))
+    crowd = People(loaded, None, 0.0, 6 * 3600.0, 60.0)
+    counts = []
+    for at in range(900, 6 * 3600, 900):
+        found = {one.feature: one for one in crowd.crowds(float(at))}
+        assert not any(one.spiking or one.rising for one in found.values())
+        counts.append(found[""].count)
+    assert 2.5 < sum(counts) / len(counts) < 5.5
 
 
 def test_prometheus_tools_take_it_as_history(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -100,7 +144,8 @@ def test_each_family_stands_in_one_piece(capsys: pytest.CaptureFixture[str]) -> 
     text, _ = replayed(capsys, "2020-07-gcp", "--step", "5m")
     types = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
     assert len(types) == len(set(types))
-    assert {"outage_state", "outage_reports", "probe_success", "probe_attempts", "probe_all_success"} <= set(types)
+    assert {"outage_state", "outage_cause", "outage_reports", "outage_signal_errors", "probe_success"} <= set(types)
+    assert {"probe_attempts", "probe_all_success"} <= set(types)
     names = [name for name, _ in groupby(line.partition("{")[0] for line in text.splitlines() if line[0] != "#")]
     summary = {"probe_all_success_sum", "probe_all_success_count"}
     assert len([name for name in names if name not in summary]) == len(set(names) - summary)
@@ -157,6 +202,7 @@ def test_the_documented_outages_are_read_as_they_are_written() -> None:
         ('"2026-03-04T09:24:00Z"', "null", "write both `start` and `end`, or null for both"),
         ("    reason: timeout\n", "", "probes see it: add the `reason` for which they fail"),
         ("reason: timeout", "reason: timout", "reason: "),
+        ("scope: US", "scope: US\n    blocked_in: us", "blocked_in: 'us' is not a country's code of two capitals"),
         ('"yes"', "perhaps", "'perhaps' is not allowed (yes, partly, no, unknown)"),
         ("outages:", "outage:", "outage: unknown key; allowed is outages"),
     ],

@@ -14,7 +14,7 @@ from exporter.config.reader import Reader
 from exporter.config.shapes import Positive
 from exporter.config.tree import Block, Route
 from exporter.errors import ConfigError
-from exporter.options import Parsed
+from exporter.options import Country, Parsed
 
 SHIPPED = Path(__file__).parent.parent / "services" / "outages.yaml"
 
@@ -56,6 +56,8 @@ class _Outage:
     probes_see_it: Literal["yes", "partly", "no", "unknown"]
     reason: model.Reason | None = None
     reports: int | None = None
+    upstream: str = ""
+    blocked_in: Country | None = None
     corroborated: bool
     source: str
 
@@ -91,6 +93,8 @@ def _outages(reader: Reader) -> Iterator[model.PastOutage]:
                 reports=found.reports,
                 corroborated=found.corroborated,
                 source=found.source,
+                upstream=found.upstream,
+                blocked_in=found.blocked_in or "",
             )
 
 

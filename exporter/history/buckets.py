@@ -91,6 +91,13 @@ class Buckets:
         self._database = database
         self._file = file
 
+    @classmethod
+    def in_memory(cls) -> Buckets:
+        """Buckets that no file keeps, for simulated time."""
+        database = sqlite3.connect(":memory:", isolation_level=None)
+        database.executescript(SCHEMA)
+        return cls(database, Path(":memory:"))
+
     def add(self, signal: str, reading: Reading) -> bool:
         """Keep tallies, coverage and bookmark, or nothing; OSError names the file when they cannot be kept.
 

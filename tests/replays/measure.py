@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter import replay
 from exporter.metrics.timeline import Timeline
-from exporter.model import NOT_THE_SERVICE, Answer, PastOutage
+from exporter.model import NOT_THE_SERVICE, Answer, Cause, Confidence
 from exporter.simulation import Simulation
+from exporter.verdict import Verdict, feature_answer
 from tests.replays.promtool import STEP, Calculation, Labels, Series, groups
 
 _SCRAPED = {"job": "outage-exporter", "instance": "localhost:19720"}
@@ -68,23 +69,36 @@ def wanted() -> frozenset[str]:
     return frozenset(words | {word.removesuffix("_total") for word in words})
 
 
-class Scraping:
-    """What scrapes one simulation."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What TikTok's verdict said from `at`, unix seconds, on."""
 
-    def __init__(self, simulation: Simulation, outage: PastOutage | None = None) -> None:
+    at: float
+    answer: Answer
+    blocked_in: tuple[str, ...]
+    cause: Cause
+    because: str
+    confidence: Confidence
+
+
+class Scraping:
+    """What scrapes one simulation; `said` is what was new in TikTok's verdict."""
+
+    def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.timeline = Timeline(wanted())
-        self._outage = outage
+        self.said: list[Said] = []
 
     def scrape(self) -> None:
         """One page, and Python's answers."""
-        replay.show(self.timeline, self.simulation, self._outage)
+        replay.show(self.timeline, self.simulation)
         for name, verdict in self.simulation.store.verdicts.items():
-            known = {feature: answer for feature, answer in verdict.features.items() if answer is not Answer.UNKNOWN}
+            known = dict(_probed(verdict))
             for feature, answer in known.items():
                 self._note("replay_feature_down", answer is Answer.DOWN, service=name, feature=feature)
             if any(feature in known for feature in self._core(name)):
-                self._note("replay_service_down", verdict.answer is Answer.DOWN, service=name)
+                self._note("replay_service_down", verdict.probed is Answer.DOWN, service=name)
+        self._listen(self.simulation.store.verdicts["tiktok"])
 
     def until(self, end: float) -> None:
         """Scrape now and every 15 s until `end`, unix seconds."""
@@ -113,6 +127,20 @@ class Scraping:
         )
         return Measured(tuple(sorted(pages(firing), key=lambda page: page.fired_at)), _first(firing), agreed, disagreed)
 
+    def _listen(self, verdict: Verdict) -> None:
+        changed = [at for at, change in self.simulation.changes if change.service == "tiktok" and not change.feature]
+        is_new = not self.said or self.said[-1].answer is not verdict.answer
+        said = Said(
+            changed[-1] if is_new and changed else self.simulation.now,
+            verdict.answer,
+            verdict.blocked_in,
+            verdict.cause,
+            verdict.because,
+            verdict.confidence,
+        )
+        if not self.said or replace(said, at=self.said[-1].at, because=self.said[-1].because) != self.said[-1]:
+            self.said.append(said)
+
     def _core(self, service: str) -> Iterator[str]:
         for one in self.simulation.store.config.services:
             if one.name == service:
@@ -122,14 +150,22 @@ class Scraping:
         self.timeline.gauge(name, "Python's answer.", float(value), **labels)
 
 
+def _probed(verdict: Verdict) -> Iterator[tuple[str, Answer]]:
+    """Features' answers by our probes alone, where there is one: people have no say in the quorum."""
+    for name in verdict.features:
+        answer = feature_answer(state for (feature, _), state in verdict.states.items() if feature == name)
+        if answer is not Answer.UNKNOWN:
+            yield name, answer
+
+
 def _thinned(series: Iterable[tuple[str, list[float | None]]]) -> Iterator[tuple[str, list[float | None]]]:
-    """Without series that only cost promtool time: states that no rule reads, and failures that never occur.
+    """Without series that only cost promtool time: states that no rule reads or that never are, failures of none.
 
     The rules add the latter up by service, region and whether the reason counts: one of each sum stays, as a 0 must.
     """
     zeros: set[tuple[str, ...]] = set()
     for name, values in series:
-        if re.search(r'state="(?:blocked|unknown)"', name):
+        if re.search(r'^outage_state.*state="unknown"', name) or ('state="blocked"' in name and not any(values)):
             continue
         if name.startswith("probe_failures_total{") and not any(values):
             labels = dict(re.findall(r'(\w+)="([^"]*)"', name))

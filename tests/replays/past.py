@@ -1,7 +1,8 @@
 """The documented outages, each from five minutes before to twenty minutes after.
 
-Of a long one the middle is left out: after twenty minutes its end follows. Nothing changes meanwhile, which is
-asserted. History begins with the scene, so that the burn rates' long windows hold less calm than in life.
+Of a long one the middle is left out: after twenty minutes its end follows, or ten minutes after measurements tell that
+a country blocks it. No state changes meanwhile, which is asserted. History begins with the scene, so that the burn
+rates' long windows hold less calm than in life; people's usual reports are those of five weeks.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from exporter import check, config, replay
-from exporter.model import Answer, Config, PastOutage
+from exporter.model import Answer, Cause, Config, PastOutage, State
+from exporter.replay.officials import BLOCK_AFTER
 from exporter.simulation import Simulation
-from tests.replays.measure import Measured, Scraping
+from tests.replays.measure import Measured, Said, Scraping
+from tests.replays.promtool import STEP
 
 BEFORE, SETTLING = 300.0, 1800.0
 LASTS, AFTER = 1200.0, 1200.0
@@ -38,6 +41,7 @@ class Row:
     right: Answer
     right_after: float | None
     end: float
+    said: tuple[Said, ...]
     measured: Measured
 
     @property
@@ -50,6 +54,16 @@ class Row:
         """From the outage's end to the end of the last page."""
         ends = [page.ended_at for page in self.measured.pages]
         return max(ends) - self.end if ends else None
+
+    @property
+    def at_the_end(self) -> Said:
+        """What the verdict said last in the outage."""
+        return self.said[-1]
+
+    def causes(self) -> dict[Cause, float]:
+        """Those that were named, and seconds from the outage's start to when first."""
+        named = [said for said in reversed(self.said) if said.cause is not Cause.UNKNOWN]
+        return {said.cause: said.at for said in named}
 
     @property
     def told_by(self) -> str:
@@ -85,33 +99,44 @@ def cases() -> Iterator[tuple[PastOutage, tuple[str, ...]]]:
 def measured(case: tuple[PastOutage, tuple[str, ...]]) -> Row:
     """One outage through everything."""
     whole, regions = case
-    outage = replace(whole, end=min(whole.end, whole.start + LASTS))
+    lasts = BLOCK_AFTER + LASTS / 2 if whole.blocked_in else LASTS
+    outage = replace(whole, end=min(whole.end, whole.start + lasts))
     scene = replay.scene(shipped(), outage, regions)
-    simulation = Simulation(scene.config, scene.effects, outage.start - BEFORE - SETTLING)
+    start, end = outage.start - BEFORE - SETTLING, outage.end + (AFTER if scene.effects else UNSEEN_AFTER)
+    listen = replay.listen(scene.config, outage, start, end, STEP)
+    simulation = Simulation(scene.config, scene.effects, start, listen)
     simulation.advance(outage.start - BEFORE)
     assert simulation.steady
-    scraping = Scraping(simulation, outage)
-    scraping.until(outage.end + (AFTER if scene.effects else UNSEEN_AFTER))
+    scraping = Scraping(simulation)
+    scraping.until(end)
     _assert_plateau(simulation, scene, outage)
     right = _right(scene)
     changed = [at for at, change in simulation.changes if not change.feature and change.after is right]
     after = next((at - outage.start for at in changed if at >= outage.start), None)
-    return Row(whole, regions, right, after, outage.end - outage.start + BEFORE, scraping.measure())
+    said = tuple(replace(one, at=one.at - outage.start) for one in scraping.said if outage.start <= one.at < outage.end)
+    return Row(whole, regions, right, after, outage.end - outage.start + BEFORE, said, scraping.measure())
 
 
 def _right(scene: replay.Scene) -> Answer:
+    """What it was for those who looked; where a country blocks it, for everybody else."""
     if not scene.effects:
-        return Answer.UP
+        return Answer.DEGRADED
     [effect] = scene.effects
     failing, regions = len(effect.regions), len(scene.config.regions)
+    if scene.outage.blocked_in and failing < regions:
+        return Answer.UP
     everything_core = {"feed", "video"} <= set(effect.features)
     return Answer.DOWN if everything_core and 2 * failing >= regions else Answer.PARTIAL
 
 
 def _assert_plateau(simulation: Simulation, scene: replay.Scene, outage: PastOutage) -> None:
     if all(effect.share == 1.0 for effect in scene.effects):
-        inside = [at for at, _ in simulation.changes if outage.start + CHANGING <= at < outage.end]
-        assert not inside, "what is left out of a long outage is not all the same"
+        inside = [
+            (at, change)
+            for at, change in simulation.changes
+            if outage.start + CHANGING <= at < outage.end and change.feature and change.after is not State.BLOCKED
+        ]
+        assert not inside, f"what is left out of a long outage is not all the same: {inside}"
 
 
 def duration(seconds: float | None) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from exporter.model import Cause
 from tests.replays import past, quiet
 from tests.replays.measure import Measured
 
@@ -46,18 +47,22 @@ def markdown(found: Results) -> str:
     )
 
 
-_PAST = ("outage", "probed from", "right verdict", "after", "first page", "after", "pages", "ended", "warned", "agree")
+_PAST = (
+    *("outage", "probed from", "verdict, after", "cause, after", "confidence"),
+    *("first page", "after", "pages", "ended", "warned", "agree"),
+)
 _QUIET = ("month", "events", "verdicts besides up", "pages", "warnings", "agree")
 
 
 def _past(row: past.Row) -> Sequence[str]:
     pages = row.measured.pages
-    unseen = "" if row.seen else " (probes see nothing)"
     return (
         row.outage.name,
         ", ".join(row.regions),
-        f"{row.right}{unseen}",
-        past.duration(row.right_after),
+        _verdicts(row),
+        ", ".join(f"{cause} {past.duration(after)}" for cause, after in sorted(row.causes().items(), key=_second))
+        or row.at_the_end.cause,
+        row.at_the_end.confidence,
         pages[0].alert if pages else "-",
         past.duration(row.page_after),
         _counted(page.alert for page in pages) or "none",
@@ -65,6 +70,22 @@ def _past(row: past.Row) -> Sequence[str]:
         f"{row.told_by} {past.duration(row.told_after)}" if row.told_by else "-",
         _agreement(row.measured),
     )
+
+
+def _verdicts(row: past.Row) -> str:
+    """Each that was new since the one before."""
+    found: list[str] = []
+    before = ("up", ())
+    for said in row.said:
+        if (said.answer, said.blocked_in) != before:
+            where = f" but blocked in {', '.join(said.blocked_in)}" if said.blocked_in else ""
+            found.append(f"{said.answer}{where} {past.duration(said.at)}")
+        before = (said.answer, said.blocked_in)
+    return ", ".join(found) or "up"
+
+
+def _second(pair: tuple[Cause, float]) -> float:
+    return pair[1]
 
 
 def _quiet(month: quiet.Month) -> Sequence[str]:
