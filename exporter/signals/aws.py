@@ -2,7 +2,7 @@
 
 Format, from third parties' code: `https://health.aws.amazon.com/public/currentevents`, a list in UTF-16 with a byte
 order mark. `status` is 0 for what is resolved, and 1 to 3 for what is open. Locations are regions such as us-east-1,
-from the event's ARN.
+from the event's ARN; `global` is everywhere. Texts may be null.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    message: str = ""
+    """`timestamp` in unix seconds."""
+
+    message: str | None = None
+    timestamp: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,9 @@ class Event:
     status: str | int
     arn: str = ""
     date: str | int = ""
-    region_name: str = ""
-    service_name: str = ""
-    summary: str = ""
+    region_name: str | None = None
+    service_name: str | None = None
+    summary: str | None = None
     event_log: list[Update] = field(default_factory=list)
 
 
@@ -58,11 +61,12 @@ def _notice(event: Event, now: float) -> Notice:
     # arn:aws:health:us-east-1::event/...
     region = ([*event.arn.split(":"), "", "", "", ""])[3]
     where = f" ({one_line(event.region_name, 60)})" if event.region_name else ""
+    newest = max(event.event_log, key=lambda update: update.timestamp or 0.0, default=Update())
     return Notice(
-        title=one_line(f"{event.service_name}{where}: {event.summary}"),
+        title=one_line(f"{event.service_name or 'AWS'}{where}: {event.summary or 'an event'}"),
         url=_PAGE,
         level=_LEVELS.get(str(event.status), "unknown"),
         opened_at=moment(event.date, now) if event.date else None,
-        locations=(one_line(region, 60),) if region else (),
-        quote=one_line(event.event_log[-1].message) if event.event_log else "",
+        locations=(one_line(region, 60),) if region not in ("", "global") else (),
+        quote=one_line(newest.message or ""),
     )

@@ -2,7 +2,7 @@
 
 Format, from third parties' code: `https://status.cloud.google.com/incidents.json`, a bare list, mostly of what is over.
 What has no `end` is open, and `status_impact` says how bad it is; `severity` does not. Locations are ids such as
-us-central1, those that are affected now.
+us-central1, those that are affected now; `global` among them is everywhere.
 """
 
 from __future__ import annotations
@@ -68,11 +68,12 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
 
 
 def _notice(incident: Incident, url: str, now: float) -> Notice:
+    places = tuple(one_line(place.id, 60) for place in incident.currently_affected_locations[:MOST])
     return Notice(
         title=one_line(incident.external_desc) or f"Google Cloud incident {one_line(incident.id, 40)}",
         url=urljoin(f"{url}/", one_line(incident.uri)),
         level=_LEVELS.get(incident.status_impact, "unknown"),
         opened_at=moment(incident.begin, now),
-        locations=tuple(one_line(place.id, 60) for place in incident.currently_affected_locations[:MOST]),
+        locations=() if "global" in places else places,
         quote=one_line(incident.most_recent_update.text),
     )

@@ -1,7 +1,8 @@
 """What a page on Instatus says is open: an official statement, or an upstream's incidents.
 
-Format: instatus.com's help, `/summary.json`; from memory, so read tolerantly. A status of the page that is none of the
-format's is no statement that all is well: it is a fault. A page that cannot be read says nothing.
+Format: instatus.com's help, `/summary.json`; from memory, so read tolerantly: what is null is unsaid. A status of the
+page that is none of the format's is no statement that all is well: it is a fault. A page that cannot be read says
+nothing.
 """
 
 from __future__ import annotations
@@ -51,10 +52,10 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class Incident:
     name: str
-    started: str = ""
-    status: str = ""
-    impact: str = ""
-    url: str = ""
+    started: str | None = None
+    status: str | None = None
+    impact: str | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
 def _notice(entry: Incident, url: str, now: float) -> Notice:
     return Notice(
         title=one_line(entry.name),
-        url=one_line(entry.url) or url,
-        level=_LEVELS.get(entry.impact, "unknown"),
+        url=one_line(entry.url or "") or url,
+        level=_LEVELS.get(entry.impact or "", "unknown"),
         opened_at=moment(entry.started, now) if entry.started else None,
     )

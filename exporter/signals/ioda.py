@@ -2,7 +2,8 @@
 
 Format: api.ioda.inetintel.cc.gatech.edu, `GET /v2/outages/events` by country; times in unix seconds. An event is of one
 data source (bgp, ping-slash24, merit-nt, gtr); two sources that agree, still or within the last hour, make a country
-cut off, because one alone is often a change of routing.
+cut off, because one alone is often a change of routing. Whether its server takes several countries at once is not
+confirmed, so those that were not asked for are left out here as well.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
     answer = parse_json(Events, (await fetch.get(f"{options.url.rstrip('/')}/v2/outages/events", params=asked)).body)
     if answer.error or answer.data is None:
         raise SignalError(Fault.ERROR, f"IODA says: {one_line(str(answer.error or 'no data'), 100)}")
-    return Reading(now, restrictions=tuple(_restrictions(answer.data, now)))
+    found = _restrictions(answer.data, now)
+    wanted = (one for one in found if not options.countries or one.country in options.countries)
+    return Reading(now, restrictions=tuple(wanted))
 
 
 def _restrictions(events: Sequence[Event], now: float) -> list[Restriction]:
@@ -73,7 +76,7 @@ def _restrictions(events: Sequence[Event], now: float) -> list[Restriction]:
         if country and moment(event.start, now) + event.duration >= now - STILL:
             sources.setdefault(country[1], set()).add(one_line(event.datasource, 30))
     return [
-        Restriction(country, "cut off", f"{len(found)} sources see an outage ({', '.join(sorted(found))})")
+        Restriction(country, "cut off", one_line(f"{len(found)} sources see an outage ({', '.join(sorted(found))})"))
         for country, found in sorted(sources.items())
         if len(found) >= AGREE
     ]

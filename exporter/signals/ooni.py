@@ -2,8 +2,9 @@
 
 Format: api.ooni.io, `GET /api/v1/aggregation` by `probe_cc`. A country blocks when a twentieth of its measurements or
 more are confirmed blocks (one that is confirmed among thousands is one provider's), or when at least 80 % of at least
-20 are anomalies, and only while other countries are fine: where most of the rest fails too, it is an outage and
-nothing is called blocked. What OONI does not say is not known: no country is called open.
+20 are anomalies, and only while other countries are fine: where most countries that are measured enough fail, or most
+measurements elsewhere, it is an outage and nothing is called blocked. What OONI does not say is not known: no country
+is called open.
 """
 
 from __future__ import annotations
@@ -101,9 +102,7 @@ async def _countries(options: Options, domain: str, fetch: Fetch) -> list[Measur
 
 def _restrictions(service: str, countries: Sequence[Measured]) -> Iterator[Restriction]:
     blocking = [country for country in countries if country.blocks and _COUNTRY.fullmatch(country.probe_cc)]
-    others = [country for country in countries if not country.blocks]
-    fine, judged = sum(one.ok_count for one in others), sum(one.judged for one in others)
-    if judged < ENOUGH or 2 * fine < judged:
+    if _fails_elsewhere(countries):
         return
     for one in blocking:
         bad = one.anomaly_count + one.confirmed_count
@@ -111,6 +110,15 @@ def _restrictions(service: str, countries: Sequence[Measured]) -> Iterator[Restr
             f"{bad} of {one.judged} measurements in {DAYS} days fail, {one.confirmed_count} of them confirmed blocks"
         )
         yield Restriction(one.probe_cc, "blocked", because, service)
+
+
+def _fails_elsewhere(countries: Sequence[Measured]) -> bool:
+    """Whether those that do not block are too few, too little measured, or fail for the most part as well."""
+    others = [country for country in countries if not country.blocks]
+    fine, judged = sum(one.ok_count for one in others), sum(one.judged for one in others)
+    measured = [country for country in countries if country.judged >= ENOUGH]
+    failing = [country for country in measured if 2 * country.ok_count < country.judged]
+    return judged < ENOUGH or 2 * fine < judged or 2 * len(failing) > len(measured)
 
 
 def _wanted(options: Options, restriction: Restriction) -> bool:

@@ -19,8 +19,11 @@ from exporter.readings import Fault, Notice, Reading
 INTERVAL = 180.0
 NOTICES = True
 
+MOST = 100
+"""Regions that are told; there are about fifty."""
+
 MOST_SERVICES = 8
-"""Services of a region that a notice names."""
+"""Services of a region, and of their incidents, that a notice names."""
 
 _NORMAL = "NormalPerformance"
 _Level = Literal["unknown", "minor", "major", "critical"]
@@ -39,9 +42,15 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Incident:
+    incidentId: str = ""  # noqa: N815  the format's own names, here and below
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceHealth:
-    serviceName: str  # noqa: N815  the format's own names, here and below
+    serviceName: str  # noqa: N815
     serviceStatus: str  # noqa: N815
+    incidents: list[Incident] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
     if not components.regionHealthReports:
         raise SignalError(Fault.FORMAT, "regionHealthReports: is empty, which says nothing of any region")
     found = (_notice(region, url) for region in components.regionHealthReports)
-    return Reading(fetch.now(), notices=tuple(notice for notice in found if notice))
+    return Reading(fetch.now(), notices=tuple(notice for notice in found if notice)[:MOST])
 
 
 def _notice(region: Region, url: str) -> Notice | None:
@@ -74,5 +83,12 @@ def _notice(region: Region, url: str) -> Notice | None:
     more = f" and {len(bad) - len(names)} more" if len(bad) > len(names) else ""
     level = max((_LEVELS.get(health.serviceStatus, "unknown") for health in bad), key=_WORST.index)
     title = f"Oracle Cloud, {one_line(region.regionName, 60)}: {', '.join(names)}{more} not normal"
-    said = one_line(", ".join(sorted({health.serviceStatus for health in bad})))
-    return Notice(title, url, level, None, (one_line(region.regionCanonicalName, 60),), said)
+    return Notice(title, url, level, None, (one_line(region.regionCanonicalName, 60),), _said(bad))
+
+
+def _said(bad: Sequence[ServiceHealth]) -> str:
+    """The words for what is not normal, and which incidents those are."""
+    statuses = sorted({health.serviceStatus for health in bad})
+    incidents = sorted({one.incidentId for health in bad for one in health.incidents or () if one.incidentId})
+    numbers = f" (incidents: {', '.join(incidents[:MOST_SERVICES])})" if incidents else ""
+    return one_line(f"{', '.join(statuses[:MOST_SERVICES])}{numbers}")

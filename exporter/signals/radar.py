@@ -60,10 +60,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Complaint:
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Annotations:
     success: bool
     result: Found | None = None
-    errors: list[Any] = field(default_factory=list)
+    errors: list[Complaint] = field(default_factory=list)
 
 
 async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookmark: str = "") -> Reading:
@@ -74,7 +79,8 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
     asked = {"dateRange": "7d", "limit": "500", "format": "json"}
     answer = parse_json(Annotations, (await fetch.get(url, headers=headers, params=asked)).body)
     if not answer.success or answer.result is None:
-        raise SignalError(Fault.ERROR, f"Cloudflare says: {one_line(str(answer.errors), 100)}")
+        told = ", ".join(complaint.message for complaint in answer.errors) or "no result"
+        raise SignalError(Fault.ERROR, f"Cloudflare says: {one_line(told, 100)}")
     found = {
         country: _because(one)
         for one in answer.result.annotations

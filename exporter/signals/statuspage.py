@@ -1,13 +1,15 @@
 """What a Statuspage says is open: an official statement of a service, or an upstream's incidents.
 
 Format: Atlassian Statuspage v2, `/api/v2/summary.json`; pages of incident.io usually serve the same path. Cloudflare's
-is documented, Akamai's is assumed to be one. An incident is open until it is resolved; a maintenance is told while it
-is in progress, because it breaks things like an incident does. An indicator that is none of the format's is
-no statement that all is well: it is a fault. A page that cannot be read says nothing of what it is about.
+is documented, Akamai's is assumed to be one. An incident is open until it is resolved. A maintenance in progress is
+told by a service's own page, where it explains what people see; of an upstream it is not, because somewhere in a large
+network there always is one, and it would be the cause of everything. An indicator that is none of the format's is no
+statement that all is well: it is a fault, unless incidents are open. A page that cannot be read says nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -41,7 +43,7 @@ class Options:
 @dataclass(frozen=True, slots=True)
 class Page:
     name: str
-    updated_at: str = ""
+    updated_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +59,20 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    body: str = ""
-    created_at: str = ""
+    body: str | None = None
+    created_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
     name: str
     status: str
-    impact: str = ""
-    created_at: str = ""
-    shortlink: str = ""
-    incident_updates: list[Update] = field(default_factory=list)
-    components: list[Component] = field(default_factory=list)
+    impact: str | None = None
+    created_at: str | None = None
+    scheduled_for: str | None = None
+    shortlink: str | None = None
+    incident_updates: list[Update] | None = None
+    components: list[Component] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +87,45 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
     """All that is open on the page."""
     url, now = signal.options.url.rstrip("/"), fetch.now()
     summary = parse_json(Summary, (await fetch.get(f"{url}/api/v2/summary.json")).body)
-    if summary.status.indicator not in _INDICATORS:
-        told = one_line(summary.status.indicator, 40)
-        raise SignalError(Fault.FORMAT, f"status.indicator: must be one of {', '.join(_INDICATORS)}, found {told!r}")
     if summary.page.updated_at:
         moment(summary.page.updated_at, now)
-    entries = (*summary.incidents, *summary.scheduled_maintenances)
+    entries = (*summary.incidents, *(summary.scheduled_maintenances if services else ()))
     notices = [_notice(entry, url, now) for entry in entries if entry.status not in _OVER][:MOST]
-    if not notices and summary.status.indicator in ("minor", "major", "critical"):
-        title = one_line(summary.status.description) or f"{summary.page.name}: {summary.status.indicator}"
-        notices = [Notice(title, url, _level(summary.status.indicator))]
-    return Reading(now, notices=tuple(notices))
+    return Reading(now, notices=tuple(notices or _by_indicator(summary, url)))
+
+
+def _by_indicator(summary: Summary, url: str) -> tuple[Notice, ...]:
+    """What the page says of itself when it names no incident."""
+    word = summary.status.indicator
+    if word not in _INDICATORS:
+        allowed, told = ", ".join(_INDICATORS), one_line(word, 40)
+        raise SignalError(Fault.FORMAT, f"status.indicator: must be one of {allowed}, found {told!r}")
+    if word in ("none", "maintenance"):
+        return ()
+    title = one_line(summary.status.description) or f"{one_line(summary.page.name, 80)}: {word}"
+    return (Notice(title, url, _level(word)),)
 
 
 def _notice(entry: Incident, url: str, now: float) -> Notice:
-    newest = max(entry.incident_updates, key=lambda update: update.created_at, default=Update())
+    newest = max(entry.incident_updates or (), key=lambda update: update.created_at or "", default=Update())
     return Notice(
         title=one_line(entry.name),
-        url=one_line(entry.shortlink) or url,
+        url=one_line(entry.shortlink or "") or url,
         level=_level(entry.impact),
-        opened_at=moment(entry.created_at, now) if entry.created_at else None,
-        locations=tuple(one_line(component.name, 80) for component in entry.components[:MOST]),
-        quote=one_line(newest.body),
+        opened_at=_opened_at(entry, now),
+        locations=tuple(one_line(component.name, 80) for component in (entry.components or ())[:MOST]),
+        quote=one_line(newest.body or ""),
     )
 
 
-def _level(word: str) -> Literal["minor", "major", "critical", "unknown"]:
+def _opened_at(entry: Incident, now: float) -> float | None:
+    if entry.scheduled_for:
+        # One that is in progress may have begun before its time.
+        return min(moment(entry.scheduled_for, math.inf), now)
+    return moment(entry.created_at, now) if entry.created_at else None
+
+
+def _level(word: str | None) -> Literal["minor", "major", "critical", "unknown"]:
     match word:
         case "minor" | "major" | "critical":
             return word

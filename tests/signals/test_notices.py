@@ -12,25 +12,27 @@ import pytest
 from exporter import kinds
 from exporter.errors import SignalError
 from exporter.fetch import Fetch
-from exporter.model import NetworkOptions, Signal
+from exporter.model import NetworkOptions, Service, Signal
 from exporter.options import Secret
 from exporter.readings import Fault, Reading
-from exporter.signals import aws, feed, google, instatus, ioda, ooni, oracle, radar, statuspage
+from exporter.signals import aws, google, instatus, ioda, ooni, oracle, radar, statuspage
 from tests.servers.origin import Origin, Reply, Request
-from tests.signals import case_feed, case_google, case_oracle, case_statuspage
+from tests.signals import case_google, case_oracle, case_statuspage
 from tests.signals.case import TIKTOK
-from tests.signals.times import iso, rfc
+from tests.signals.times import iso
 
 NOW = 1_795_600_000.0
 
 
-async def read(kind: str, options: Callable[[str], Any], body: bytes) -> Reading:
+async def read(
+    kind: str, options: Callable[[str], Any], body: bytes, services: tuple[Service, ...] = (TIKTOK,)
+) -> Reading:
     """What the kind makes of a server that answers every path with `body`."""
     async with Origin(lambda request: Reply(body)) as origin:
         fetch = Fetch(NetworkOptions(), lambda: NOW)
-        signal = Signal(kind, kind, options(origin.url), 60.0, ("tiktok",))
+        signal = Signal(kind, kind, options(origin.url), 60.0, tuple(service.name for service in services))
         try:
-            found: Reading = await kinds.module("signals", kind).read(signal, (TIKTOK,), fetch, "")
+            found: Reading = await kinds.module("signals", kind).read(signal, services, fetch, "")
         finally:
             await fetch.close()
         return found
@@ -59,14 +61,36 @@ async def test_what_is_resolved_or_only_scheduled_is_not_open() -> None:
     assert (await read("statuspage", lambda url: statuspage.Options(url=url), body)).notices == ()
 
 
-async def test_a_maintenance_under_way_is_open() -> None:
+@pytest.mark.parametrize(("services", "expected"), [((TIKTOK,), [("Works", NOW - 60)]), ((), [])])
+async def test_a_maintenance_under_way_is_a_statement_of_a_service_and_never_an_incident_upstream(
+    services: tuple[Service, ...], expected: list[tuple[str, float]]
+) -> None:
     def begin(page: Any) -> None:
-        page["scheduled_maintenances"][0]["status"] = "in_progress"
+        page["scheduled_maintenances"][0] |= {"status": "in_progress", "scheduled_for": iso(NOW - 60)}
 
     body = changed(case_statuspage.calm(Request("/api/v2/summary.json"), NOW), begin)
-    assert [one.title for one in (await read("statuspage", lambda url: statuspage.Options(url=url), body)).notices] == [
-        "Works"
-    ]
+    found = await read("statuspage", lambda url: statuspage.Options(url=url), body, services)
+    assert [(one.title, one.opened_at) for one in found.notices] == expected
+
+
+async def test_what_a_statuspage_leaves_null_is_unsaid() -> None:
+    def forget(page: Any) -> None:
+        page["page"]["updated_at"] = None
+        names = ("impact", "created_at", "shortlink", "incident_updates", "components")
+        page["incidents"][0] |= dict.fromkeys(names)
+
+    body = changed(case_statuspage.trouble(Request("/api/v2/summary.json"), NOW), forget)
+    (notice,) = (await read("statuspage", lambda url: statuspage.Options(url=url), body)).notices
+    assert (notice.title, notice.level, notice.opened_at) == ("Errors at the edge", "unknown", None)
+    assert (notice.locations, notice.quote) == ((), "")
+
+
+async def test_an_indicator_that_is_unknown_hides_no_open_incident() -> None:
+    def repaint(page: Any) -> None:
+        page["status"]["indicator"] = "purple"
+
+    body = changed(case_statuspage.trouble(Request("/api/v2/summary.json"), NOW), repaint)
+    assert len((await read("statuspage", lambda url: statuspage.Options(url=url), body)).notices) == 1
 
 
 async def test_an_indicator_without_an_incident_is_told_by_its_description() -> None:
@@ -111,6 +135,15 @@ async def test_an_unknown_status_of_oracle_is_a_notice_of_unknown_level() -> Non
     assert (notice.level, notice.quote) == ("unknown", "Wobbly")
 
 
+async def test_oracle_names_its_incidents() -> None:
+    def number(page: Any) -> None:
+        page["regionHealthReports"][0]["serviceHealthReports"][0]["incidents"] = [{"incidentId": "ABC-1"}]
+
+    body = changed(case_oracle.trouble(Request("/api/v2/components.json"), NOW), number)
+    (notice,) = (await read("oracle", lambda url: oracle.Options(url=url), body)).notices
+    assert notice.quote == "ServiceDisruption (incidents: ABC-1)"
+
+
 async def test_no_region_at_all_is_no_green_page() -> None:
     with pytest.raises(SignalError, match="regionHealthReports: is empty"):
         await read("oracle", lambda url: oracle.Options(url=url), b'{"regionHealthReports": []}')
@@ -130,43 +163,24 @@ async def test_aws_is_read_as_utf_16_and_its_region_comes_from_the_arn() -> None
     assert (notice.locations, notice.level, notice.opened_at) == (("us-east-1",), "critical", NOW - 600)
 
 
-def rss(*items: str) -> bytes:
-    return f'<?xml version="1.0"?><rss version="2.0"><channel><title>x</title>{"".join(items)}</channel></rss>'.encode()
+async def test_an_incident_of_a_whole_cloud_names_no_place() -> None:
+    def spread(incidents: Any) -> None:
+        incidents[0]["currently_affected_locations"].append({"id": "global", "title": "Global"})
+
+    body = changed(case_google.trouble(Request("/incidents.json"), NOW), spread)
+    (notice,) = (await read("google", lambda url: google.Options(url=url), body)).notices
+    assert notice.locations == ()
+    event = {"date": f"{NOW - 600:.0f}", "arn": "arn:aws:health:global::event/IAM/x", "status": "2", "summary": None}
+    (notice,) = (await read("aws", lambda url: aws.Options(url=url), json.dumps([event]).encode())).notices
+    assert (notice.locations, notice.title) == ((), "AWS: an event")
 
 
-def item(title: str, at: float, link: str = "https://a.example/1") -> str:
-    return f"<item><title>{title}</title><link>{link}</link><pubDate>{rfc(at)}</pubDate></item>"
-
-
-@pytest.mark.parametrize(
-    ("items", "expected"),
-    [
-        ([item("Major Disruption", NOW - 60)], ["major"]),
-        ([item("Low Disruption", NOW - 60)], ["minor"]),
-        ([item("No Known Issue", NOW - 60)], []),
-        ([item("Major Disruption", NOW - 90000)], []),
-        ([item("Major Disruption", NOW - 600), item("Resolved: Major Disruption", NOW - 60)], []),
-        ([item("Major Disruption", NOW - 60), item("Resolved: Major Disruption", NOW - 600)], ["major"]),
-        ([item("Something else", NOW - 60, "a"), item("Major Disruption", NOW - 50, "b")], ["major", "unknown"]),
-    ],
-)
-async def test_a_feed_tells_what_is_young_and_not_over(items: list[str], expected: list[str]) -> None:
-    found = await read("feed", lambda url: feed.Options(url=url), rss(*items))
-    assert [notice.level for notice in found.notices] == expected
-
-
-async def test_atom_is_a_feed_as_well() -> None:
-    entry = f"<entry><title>Outage</title><updated>{iso(NOW - 60)}</updated><link href='https://a.example/'/></entry>"
-    body = f'<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title>{entry}</feed>'.encode()
-    (notice,) = (await read("feed", lambda url: feed.Options(url=url), body)).notices
-    assert (notice.title, notice.url, notice.level) == ("Outage", "https://a.example/", "major")
-
-
-async def test_a_feed_that_is_cut_off_is_not_read() -> None:
-    whole = case_feed.trouble(Request(case_feed.PATH), NOW)
-    with pytest.raises(SignalError) as caught:
-        await read("feed", lambda url: feed.Options(url=url), whole[:-60])
-    assert caught.value.fault is Fault.FORMAT
+async def test_the_newest_words_of_an_aws_event_are_quoted_wherever_they_stand() -> None:
+    log = [{"message": "It is over.", "timestamp": NOW - 60}, {"message": "It begins.", "timestamp": NOW - 600}]
+    for updates in (log, log[::-1]):
+        body = json.dumps([{"status": "1", "event_log": updates}]).encode()
+        (notice,) = (await read("aws", lambda url: aws.Options(url=url), body)).notices
+        assert notice.quote == "It is over."
 
 
 def country(name: str, anomalies: int, confirmed: int, fine: int) -> dict[str, Any]:
@@ -182,6 +196,8 @@ def country(name: str, anomalies: int, confirmed: int, fine: int) -> dict[str, A
         ([country("US", 3, 1, 3000), country("DE", 0, 0, 50)], []),  # one provider of thousands
         ([country("IN", 40, 0, 4), country("DE", 38, 0, 12), country("US", 70, 0, 30)], []),  # everywhere: an outage
         ([country("IN", 40, 0, 4)], []),  # nobody else to compare with
+        # Most of those that are measured fail: one country that does not is no proof that the rest blocks.
+        ([*(country(name, 40, 0, 4) for name in ("IN", "US", "GB")), country("DE", 0, 0, 900)], []),
     ],
 )
 async def test_a_country_blocks_only_while_others_are_fine(
@@ -212,6 +228,13 @@ async def test_a_country_is_cut_off_when_two_sources_say_so_now(
     body = json.dumps({"error": None, "data": events}).encode()
     found = await read("ioda", lambda url: ioda.Options(url=url), body)
     assert [one.country for one in found.restrictions] == expected
+
+
+async def test_a_country_that_was_not_asked_for_is_not_told() -> None:
+    body = json.dumps({"data": [event("bgp", 900), event("merit-nt", 900)]}).encode()
+    for countries, expected in (("IR",), 1), (("US",), 0):
+        found = await read("ioda", lambda url, asked=countries: ioda.Options(url=url, countries=asked), body)
+        assert len(found.restrictions) == expected
 
 
 @pytest.mark.parametrize(
