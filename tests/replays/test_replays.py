@@ -12,8 +12,6 @@ from tests.replays.measure import Measured
 from tests.replays.past import Row
 from tests.replays.tables import Results
 
-pytestmark = pytest.mark.xdist_group("replays")
-
 ONLY_PEOPLE = "Only people report it: nothing that our probes see says why."
 OWN_LINE = ("critical", "OutageOwnLineCut")
 SECONDS_TO_PAGE = 180.0
