@@ -64,7 +64,7 @@ async def test_a_compressed_answer_is_unpacked(pack: Callable[[bytes], bytes]) -
     ("body", "encoding", "said"),
     [
         (b"[]", "gzip", "not compressed by gzip, as it says"),
-        (gzip.compress(b"[]" * 1000)[:-9], "gzip", "cut short"),
+        (gzip.compress(b"[]" * 1000, mtime=0)[:-9], "gzip", "cut short"),
         (b"[]", "br", "compressed by 'br', which was not asked for"),
     ],
 )
@@ -83,7 +83,7 @@ async def test_an_answer_that_cannot_be_unpacked_is_a_fault_of_its_format(
     [
         Reply(b"x" * 1001),
         Reply(b"x" * 1001, claimed=0),
-        Reply(gzip.compress(b"x" * 1001), headers={"Content-Encoding": "gzip"}),
+        Reply(gzip.compress(b"x" * 1001, mtime=0), headers={"Content-Encoding": "gzip"}),
     ],
     ids=["told by its length", "without a length", "only when unpacked"],
 )
