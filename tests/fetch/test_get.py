@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 from exporter import USER_AGENT
 from exporter.fetch import Fetch
+from exporter.fetch.kept import Copy, Kept
+from exporter.model import NetworkOptions
 from exporter.readings import Fault
 from tests.fetch.fetching import failure, fetching, named
 from tests.probing import full_descriptor_table, open_descriptors
@@ -46,10 +49,20 @@ async def test_every_request_names_the_project_and_what_the_caller_adds() -> Non
 
 
 async def test_a_cookie_is_not_sent_back() -> None:
-    async with Origin(lambda request: Reply(headers={"Set-Cookie": "who=1"})) as origin, fetching() as fetch:
+    async with (
+        Origin(lambda request: Reply(headers={"Set-Cookie": "who=1"}), host="status.example") as origin,
+        named({"status.example": addresses("127.0.0.1")}) as nameservers,
+        fetching(nameservers=nameservers) as fetch,
+    ):
         await fetch.get(origin.url)
         await fetch.get(origin.url)
     assert "cookie" not in origin.requests[1].headers
+
+
+async def test_no_connection_is_used_twice() -> None:
+    async with Origin(lambda request: Reply()) as origin, fetching() as fetch:
+        await fetch.get(origin.url)
+    assert origin.requests[0].headers["connection"] == "close"
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
@@ -94,6 +107,18 @@ async def test_a_body_over_the_cap_is_not_taken(reply: Reply) -> None:
     assert (error.fault, str(error)) == (Fault.SIZE, "the answer is larger than 1000 bytes")
 
 
+async def test_a_bomb_takes_no_more_room_than_the_cap() -> None:
+    bomb = Reply(gzip.compress(b"0" * (32 << 20)), headers={"Content-Encoding": "gzip"})
+    async with Origin(lambda request: bomb) as origin, fetching() as fetch:
+        await failure(fetch.get(origin.url, size_limit=1000))
+        tracemalloc.start()
+        error = await failure(fetch.get(origin.url, size_limit=1 << 20))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert error.fault is Fault.SIZE
+    assert peak < 8 << 20
+
+
 async def test_the_deadline_is_for_everything_together() -> None:
     began = time.monotonic()
     async with Origin(in_turn(Reply(status=503), None)) as origin, fetching() as fetch:
@@ -118,6 +143,17 @@ async def test_a_server_that_goes_on_failing_is_left_alone_after_the_third_attem
         error = await failure(fetch.get(origin.url))
     assert (error.fault, str(error)) == (Fault.STATUS, f"{origin.url[7:]} answers with status 500")
     assert len(origin.requests) == 3
+
+
+async def test_there_is_no_further_attempt_for_which_no_time_is_left() -> None:
+    fetch = Fetch(NetworkOptions(), backoff=60.0)
+    began = time.monotonic()
+    async with Origin(lambda request: Reply(status=500)) as origin:
+        error = await failure(fetch.get(origin.url, deadline=10.0))
+    await fetch.close()
+    assert error.fault is Fault.STATUS
+    assert len(origin.requests) == 1
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -223,6 +259,22 @@ async def test_an_answer_without_an_etag_forgets_the_one_before() -> None:
         bodies = [(await fetch.get(origin.url)).body for _ in range(3)]
     assert bodies == [b"1", b"2", b"3"]
     assert ["if-none-match" in request.headers for request in origin.requests] == [False, True, False]
+
+
+def test_what_is_remembered_has_a_bound_and_what_was_used_last_stays() -> None:
+    def copy(size: int, **headers: str) -> Copy:
+        return Copy(b"x" * size, headers)
+
+    kept = Kept(most=100)
+    for name in "abc":
+        kept.put((name, ()), copy(40, etag=name))
+        kept.get(("a", ()))
+    assert [name for name in "abc" if kept.get((name, ()))] == ["a", "c"]
+    kept.put(("c", ()), copy(60, etag="new"))
+    assert [name for name in "abc" if kept.get((name, ()))] == ["a", "c"]
+    kept.put(("a", ()), copy(1))  # cannot be asked for again
+    kept.put(("d", ()), copy(101, etag="d"))
+    assert not any(kept.get((name, ())) for name in "abd")
 
 
 async def test_nothing_stays_open_behind_it() -> None:
