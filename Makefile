@@ -38,14 +38,14 @@ SIMULATED := tests/replays tests/alerts/test_rules.py
 SIDE_BY_SIDE := --dist=loadfile --numprocesses
 ignore = $(addprefix --ignore=,$1)
 
-# What measures to a tenth of a second has no equal beside it; what waits for programs has two. Files stay whole: most
+# What measures to a tenth of a second has no equal beside it; what waits for programs has one. Files stay whole: most
 # of these have servers of their own.
 test-live: .venv/dev .venv/debian
 	$(BIN)/pytest $(PUNCTUAL)
-	$(BIN)/pytest $(SIDE_BY_SIDE)=3 $(LIVE) $(call ignore,$(SIMULATED))
+	$(BIN)/pytest $(SIDE_BY_SIDE)=2 $(LIVE) $(call ignore,$(SIMULATED))
 
 test-rest: .venv/dev .venv/debian
-	nice -n 5 $(BIN)/pytest $(SIDE_BY_SIDE)=2 $(call ignore,$(PUNCTUAL) $(LIVE) $(SIMULATED))
+	nice -n 5 $(BIN)/pytest $(SIDE_BY_SIDE)=1 $(call ignore,$(PUNCTUAL) $(LIVE) $(SIMULATED))
 
 # Go's collector would take a sixth of the time.
 test-simulated: .venv/dev .venv/debian
