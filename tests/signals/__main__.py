@@ -15,6 +15,8 @@ from tests.signals.meeting import Outcome, meet
 RESULTS = Path(__file__).parent / "results.md"
 
 _SERVER = re.compile(r"127\.0\.0\.[12]:\d+")
+# Else every run would differ from the one before.
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)|\b\d{10,16}(?:\.\d+)?\b")
 
 Outcomes = Mapping[tuple[str, str], Outcome | None]
 
@@ -56,7 +58,7 @@ def _section(case: Case, outcomes: Outcomes) -> Iterator[str]:
 
 def _cells(outcome: Outcome, mode: Mode) -> Iterator[str]:
     yield _word(outcome) if outcome.fault is mode.fault else f"**{_word(outcome)}**, not {mode.fault}"
-    yield _SERVER.sub("its server", outcome.sentence).replace("|", "\\|")
+    yield _TIME.sub("<time>", _SERVER.sub("its server", outcome.sentence)).replace("|", "\\|")
     yield "keeps" if outcome.reading_kept else "**lost**"
     yield "ends" if outcome.evidence_ends else "**stays**"
     yield "unchanged" if outcome.verdict_unchanged and not outcome.lured else "**changed**"
