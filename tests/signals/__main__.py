@@ -58,7 +58,7 @@ def _section(case: Case, outcomes: Outcomes) -> Iterator[str]:
 
 def _cells(outcome: Outcome, mode: Mode) -> Iterator[str]:
     yield _word(outcome) if outcome.fault is mode.fault else f"**{_word(outcome)}**, not {mode.fault}"
-    yield _TIME.sub("<time>", _SERVER.sub("its server", outcome.sentence)).replace("|", "\\|")
+    yield _TIME.sub("[time]", _SERVER.sub("its server", outcome.sentence)).replace("|", "\\|")
     yield "keeps" if outcome.reading_kept else "**lost**"
     yield "ends" if outcome.evidence_ends else "**stays**"
     yield "unchanged" if outcome.verdict_unchanged and not outcome.lured else "**changed**"
