@@ -75,7 +75,7 @@ def _past(row: past.Row) -> Sequence[str]:
 def _verdicts(row: past.Row) -> str:
     """Each that was new since the one before."""
     found: list[str] = []
-    before = ("up", ())
+    before: tuple[str, tuple[str, ...]] = ("up", ())
     for said in row.said:
         if (said.answer, said.blocked_in) != before:
             where = f" but blocked in {', '.join(said.blocked_in)}" if said.blocked_in else ""
