@@ -1,4 +1,8 @@
-"""All benchmarks but the soak, one after the other; `python -m bench cpu memory` runs only those named."""
+"""The benchmarks of the probe path, one after the other; `python -m bench cpu memory` runs only those named.
+
+The others take minutes or mean something only by themselves: `python -m bench.soak`, `.paging`, `.spikes`, `.reports`,
+`.chatter`.
+"""
 
 from __future__ import annotations
 

@@ -19,14 +19,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from exporter.model import Config, Service, Signal
-from exporter.readings import BUCKET, Crowd, Heard, Notice, Restriction
+from exporter.readings import BUCKET, PUSHED, Crowd, Heard, Notice, Restriction
 
 EXPECTED = "expected"
 """The source of a restriction that the configuration expects."""
-
-PUSHED = "reports"
-"""The kind that nobody reads: people come to it, so that it is never silent."""
-
 
 EARLIER = 24 * 3600.0
 """Seconds before the first evidence in which a notice may have been opened to have to do with it."""

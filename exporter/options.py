@@ -8,7 +8,7 @@ person reads behind `file:line: path:`, so they say what was found and what is a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -91,6 +91,11 @@ _QUIET.log_errors = False
 def compiled(pattern: str) -> Any:
     """The compiled RE2 pattern, unanchored; it matches on bytes and text."""
     return re2.compile(pattern, _QUIET)
+
+
+def any_of(patterns: Sequence[str]) -> Any:
+    """One compiled pattern that matches where one of these does: RE2 looks for all of them in one pass."""
+    return compiled("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
 def parse_status_ranges(found: Any, folder: Path = Path()) -> tuple[range, ...]:

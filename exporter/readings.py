@@ -7,12 +7,21 @@ Times are unix seconds. Neither the text nor the author of what people wrote sta
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
 BUCKET = 900
 """Seconds of a bucket, aligned to the clock."""
+
+PUSHED = "reports"
+"""The kind of signal that nobody reads: people come to it, so that it is never silent."""
+
+REPORTED = (PUSHED, "downdetector")
+"""Kinds in which people report; in the others that count they just talk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,36 @@ class Reading:
     levels: tuple[Level, ...] = ()
     notices: tuple[Notice, ...] = ()
     restrictions: tuple[Restriction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A bookmark of what is read in several places: all is counted up to `at`, and the newest known in each."""
+
+    at: float
+    newest: dict[str, str]
+
+    @classmethod
+    def of(cls, bookmark: str) -> Mark:
+        """Of none when the bookmark is empty or not ours."""
+        try:
+            found = json.loads(bookmark)
+            return cls(float(found["at"]), {str(key): str(value) for key, value in found["newest"].items()})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls(0.0, {})
+
+    def __str__(self) -> str:
+        return json.dumps({"at": self.at, "newest": self.newest}, separators=(",", ":"))
+
+
+def tallied(service: str, written: Iterable[tuple[float, bool]], region: str = "") -> list[Tally]:
+    """What was written, each with its time and whether it complains, as shares by bucket, oldest first."""
+    seen, complaints = Counter[float](), Counter[float]()
+    for at, complains in written:
+        bucket = at // BUCKET * BUCKET
+        seen[bucket] += 1
+        complaints[bucket] += complains
+    return [Tally(service, "", bucket, complaints[bucket], count, region) for bucket, count in sorted(seen.items())]
 
 
 class Fault(StrEnum):

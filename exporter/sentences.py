@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from exporter.evidence import EXPECTED, PUSHED, Blockage, Statement
+from exporter.evidence import EXPECTED, Blockage, Statement
 from exporter.findings import BAD, VOTES, Findings, Seen
 from exporter.model import Answer, State
-from exporter.readings import BUCKET, Crowd
+from exporter.readings import BUCKET, PUSHED, REPORTED, Crowd
 from exporter.tracks import Sight
 
 _HEADLINES = {
@@ -74,7 +74,7 @@ def quotation(statement: Statement) -> str:
 
 def told(crowd: Crowd) -> str:
     """What a crowd says, as part of a sentence: `users report upload failures: 84 in 15 minutes where 3 are usual`."""
-    reported = crowd.kind in _REPORTED
+    reported = crowd.kind in REPORTED
     what = f"{crowd.feature} failures" if crowd.feature else "problems"
     verb = "users report" if reported else "people write of"
     more = "" if crowd.spiking else " a little more than usual, and have for a while"
@@ -85,7 +85,6 @@ def told(crowd: Crowd) -> str:
     return f"{verb} {what}{where}{more}{says}: {crowd.count}{out_of} in {BUCKET // 60} minutes where {usual}"
 
 
-_REPORTED = (PUSHED, "downdetector")
 _NOUNS = {"appstore": "reviews"}
 _COUNTRIES = 5
 

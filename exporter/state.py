@@ -56,7 +56,8 @@ class Record:
             self.latest = result
             # What is slow already is not what is usual.
             if result.ok and not self.track.slow:
-                self.usual += (result.duration - self.usual) / min(self.attempts, USUAL_RUNS)
+                good = self.attempts - sum(self.failures.values())
+                self.usual += (result.duration - self.usual) / min(good, USUAL_RUNS)
         self.track = advance(self.track, result, self.pair.endpoint.degraded_above, seen_at)
 
 

@@ -22,10 +22,10 @@ from exporter.model import (
     Signal,
 )
 from exporter.readings import Heard, Notice, Reading, Restriction
-from exporter.state import Store
+from exporter.state import Record, Store
 from exporter.verdict import Verdict
 from tests.evidence import NOTICE, SPIKE
-from tests.judging import endpoint
+from tests.judging import endpoint, failed, ok
 
 START = 100_000.0
 OUTAGE = START + 30 * 60.0
@@ -182,6 +182,15 @@ def test_latency_that_rose_a_little_or_once_is_no_overload(scene: Scene) -> None
     scene.run(OUTAGE - 60.0, duration=0.9)
     scene.fail(Reason.STATUS, "status 503", status=503, phases=("connect", "processing"))
     assert scene.judge().cause is Cause.TECHNICAL
+
+
+def test_what_is_usual_is_the_average_of_good_runs_however_many_failed_before_them() -> None:
+    record = Record(Pair(endpoint("home"), Region("us", "local", None)))
+    for number in range(10):
+        record.take(failed(at=START + number), 0.0)
+    for number in range(3):
+        record.take(ok(at=START + 60.0 * number, duration=0.2), 0.0)
+    assert record.usual == pytest.approx(0.2)
 
 
 def test_twice_of_next_to_nothing_is_no_rise() -> None:

@@ -16,14 +16,11 @@ from exporter.crowd.asides import Asides
 from exporter.crowd.hearing import Hearing
 from exporter.history.buckets import KEPT, Buckets
 from exporter.model import Config, Signal
-from exporter.readings import Crowd, Reading
+from exporter.readings import PUSHED, Crowd, Reading
 
 __all__ = ["Crowds"]
 
 log = logging.getLogger(__name__)
-
-_PUSHED = "reports"
-"""The kind whose silence is a zero from the first day, for everything that people can report."""
 
 
 class Crowds:
@@ -93,7 +90,7 @@ class Crowds:
             return known
         hearing = Hearing(signal, self._is_known, self._buckets, self._asides)
         for service, features in self._features.items():
-            if signal.kind == _PUSHED and (not signal.services or service in signal.services):
+            if signal.kind == PUSHED and (not signal.services or service in signal.services):
                 for feature in features:
                     hearing.of(service, feature)
         return hearing

@@ -13,11 +13,8 @@ from exporter.evidence import NOTHING, Evidence
 from exporter.metrics import text
 from exporter.metrics.text import Lines
 from exporter.model import Service, Signal
-from exporter.readings import Crowd, Fault, Heard
+from exporter.readings import REPORTED, Crowd, Fault, Heard
 from exporter.state import Store
-
-REPORTS = ("reports", "downdetector")
-"""Kinds in which people report; in the others that count they just talk."""
 
 
 def pieces(store: Store, openmetrics: bool) -> Iterator[bytes]:
@@ -71,11 +68,11 @@ def _loudest(lines: Lines) -> Lines:
 
 
 def _is_report(crowd: Crowd) -> bool:
-    return crowd.kind in REPORTS
+    return crowd.kind in REPORTED
 
 
 def _is_chatter(crowd: Crowd) -> bool:
-    return crowd.alone and crowd.kind not in REPORTS
+    return crowd.alone and crowd.kind not in REPORTED
 
 
 def _ratio(crowd: Crowd) -> float | None:

@@ -11,9 +11,7 @@ The first read counts nothing: it learns where the next begins.
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -22,8 +20,8 @@ from typing import Any
 from exporter.errors import SignalError
 from exporter.fetch import Fetch, moment, one_line, parse_json
 from exporter.model import Service, Signal
-from exporter.options import compiled
-from exporter.readings import BUCKET, Fault, Reading, Tally
+from exporter.options import Country, any_of
+from exporter.readings import Fault, Mark, Reading, Tally, tallied
 
 INTERVAL = 600.0
 ALONE = False
@@ -37,21 +35,17 @@ LONGEST = 10_000
 """Characters of a review that are looked at."""
 
 _SENTENCE = re.compile(r"[.!?\n]+\s*")
-_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     apps: dict[str, int] = field(default_factory=dict)
-    countries: tuple[str, ...] = ("US",)
+    countries: tuple[Country, ...] = ("US",)
     url: str = "https://itunes.apple.com"
 
     def __post_init__(self) -> None:
         if not self.apps:
             raise ValueError("apps is empty; write the number of each service's app, such as {tiktok: 835599320}")
-        for country in self.countries:
-            if not _COUNTRY.fullmatch(country):
-                raise ValueError(f"countries: {country!r} is not a country's code of two capitals, such as US or IN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +65,20 @@ class Review:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where the next read goes on: what is counted up to `at`, and when each country's newest review is from."""
-
-    at: float
-    newest: dict[str, float]
-
-    @classmethod
-    def of(cls, bookmark: str) -> Mark:
-        """Of none when the bookmark is empty or not ours."""
-        try:
-            found = json.loads(bookmark)
-            return cls(float(found["at"]), {str(key): float(value) for key, value in found["newest"].items()})
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return cls(0.0, {})
-
-    def __str__(self) -> str:
-        return json.dumps({"at": self.at, "newest": self.newest}, separators=(",", ":"))
-
-
 async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookmark: str = "") -> Reading:
     """The reviews since the last read."""
     mark, at = Mark.of(bookmark), fetch.now()
-    newest: dict[str, float] = {}
+    newest: dict[str, str] = {}
     tallies: list[Tally] = []
     since = mark.at or at
     for service, country in ((one, country) for one in services for country in signal.options.countries):
         if service.name not in signal.options.apps:
             # A service that nobody asks about must not look as if nobody complained.
             raise SignalError(Fault.INTERNAL, f"apps has no number for {service.name}")
-        known = mark.newest.get(f"{service.name} {country}")
+        place = f"{service.name} {country}"
+        known = _time(mark.newest.get(place))
         reviews, are_all = await _since(known, signal.options, service.name, country, fetch)
-        newest[f"{service.name} {country}"] = max(chain([known or 0.0], (review.time for review in reviews)))
+        newest[place] = repr(max(chain([known or 0.0], (review.time for review in reviews))))
         if known is None:
             since = at
             continue
@@ -111,6 +86,14 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
             since = max(since, min(review.time for review in reviews))
         tallies += _tallies(service, country, reviews)
     return Reading(at, tuple(tallies), min(since, at), bookmark=str(Mark(at, newest)))
+
+
+def _time(known: str | None) -> float | None:
+    """When the newest review that is known is from, unix seconds; None before the first read."""
+    try:
+        return None if known is None else float(known)
+    except ValueError:
+        return None
 
 
 async def _since(
@@ -150,16 +133,13 @@ def _label(entry: Any, key: str) -> str:
 
 
 def _tallies(service: Service, country: str, reviews: Sequence[Review]) -> list[Tally]:
-    pattern = compiled("|".join(f"(?:{pattern})" for pattern in service.complaints))
-    seen, complaints = Counter[float](), Counter[float]()
-    for review in reviews:
-        if review.stars == "1":
-            bucket = review.time // BUCKET * BUCKET
-            seen[bucket] += 1
-            complaints[bucket] += any(pattern.search(text) for text in _readings_of(review.text, service.title))
-    return [
-        Tally(service.name, "", bucket, complaints[bucket], count, country) for bucket, count in sorted(seen.items())
+    pattern = any_of(service.complaints)
+    worst = [
+        (review.time, any(pattern.search(text) for text in _readings_of(review.text, service.title)))
+        for review in reviews
+        if review.stars == "1"
     ]
+    return tallied(service.name, worst, country)
 
 
 def _readings_of(text: str, title: str) -> list[str]:

@@ -26,7 +26,7 @@ from urllib.parse import urlencode
 from exporter.errors import SignalError
 from exporter.fetch import Fetch, Socket, one_line
 from exporter.model import Service, Signal
-from exporter.options import compiled
+from exporter.options import any_of
 from exporter.readings import BUCKET, Fault, Reading, Tally
 
 INTERVAL = 5.0
@@ -152,9 +152,7 @@ class Counting:
         self._address = address
         self._floor = 0
         self._told = self._since = self.newest
-        self._patterns = {
-            service.name: compiled("|".join(f"(?:{pattern})" for pattern in service.complaints)) for service in services
-        }
+        self._patterns = {service.name: any_of(service.complaints) for service in services}
         self._posts: Counter[int] = Counter()
         self._complaints: Counter[tuple[int, str]] = Counter()
         self._known: tuple[set[int], set[int]] = (set(), set())

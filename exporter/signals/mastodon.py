@@ -10,9 +10,7 @@ another server may lie: those from the future are left out, and are the instance
 
 from __future__ import annotations
 
-import json
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +19,8 @@ from urllib.parse import quote, urlencode
 from exporter.errors import SignalError
 from exporter.fetch import Fetch, moment, one_line, parse_json
 from exporter.model import Service, Signal
-from exporter.options import compiled
-from exporter.readings import BUCKET, Fault, Reading, Tally
+from exporter.options import any_of
+from exporter.readings import Fault, Mark, Reading, Tally, tallied
 
 INTERVAL = 60.0
 NEEDS_SERVICES = True
@@ -69,26 +67,6 @@ class Refusal:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where the next read goes on: what is counted up to `at`, and the newest id of each timeline."""
-
-    at: float
-    newest: dict[str, str]
-
-    @classmethod
-    def of(cls, bookmark: str) -> Mark:
-        """Of none when the bookmark is empty or not ours."""
-        try:
-            found = json.loads(bookmark)
-            return cls(float(found["at"]), {str(key): str(value) for key, value in found["newest"].items()})
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return cls(0.0, {})
-
-    def __str__(self) -> str:
-        return json.dumps({"at": self.at, "newest": self.newest}, separators=(",", ":"))
-
-
 async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookmark: str = "") -> Reading:
     """What was written since the last read."""
     mark, at = Mark.of(bookmark), fetch.now()
@@ -109,7 +87,8 @@ async def read(signal: Signal, services: Sequence[Service], fetch: Fetch, bookma
             if not are_all:
                 since = max(since, min(time for time, _ in found))
             written += found
-        tallies += _tallies(service, written)
+        pattern = any_of(service.complaints)
+        tallies += tallied(service.name, [(time, bool(pattern.search(text))) for time, text in written])
     return Reading(at, tuple(tallies), min(since, at), bookmark=str(Mark(at, newest)))
 
 
@@ -153,13 +132,3 @@ def _written(statuses: Sequence[Status], at: float) -> list[tuple[float, str]]:
     if statuses and not found:
         raise SignalError(Fault.FORMAT, f"all {len(statuses)} statuses are from the future")
     return found
-
-
-def _tallies(service: Service, written: Sequence[tuple[float, str]]) -> list[Tally]:
-    pattern = compiled("|".join(f"(?:{pattern})" for pattern in service.complaints))
-    seen, complaints = Counter[float](), Counter[float]()
-    for time, text in written:
-        bucket = time // BUCKET * BUCKET
-        seen[bucket] += 1
-        complaints[bucket] += bool(pattern.search(text))
-    return [Tally(service.name, "", bucket, complaints[bucket], count) for bucket, count in sorted(seen.items())]

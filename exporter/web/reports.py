@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from exporter.model import Service
-from exporter.readings import Crowd
+from exporter.readings import PUSHED, Crowd
 from exporter.signals.reports import Answer, Intake, Report, region, visitor
 from exporter.web.site import SITE
 
@@ -150,7 +150,7 @@ def _taken(request: web.Request, counted: bool, service: Service, feature: str) 
 def _others(request: web.Request, service: str, feature: str) -> Crowd | None:
     crowds = request.app[SITE].crowds
     found = crowds.full() if crowds is not None else ()
-    return next((c for c in found if (c.kind, c.service, c.feature) == ("reports", service, feature)), None)
+    return next((c for c in found if (c.kind, c.service, c.feature) == (PUSHED, service, feature)), None)
 
 
 def _later(request: web.Request, status: int, sentence: str, seconds: float) -> web.Response:

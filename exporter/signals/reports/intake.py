@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from exporter.model import Config, Service, Signal
-from exporter.readings import BUCKET, Reading, Tally
+from exporter.readings import BUCKET, PUSHED, Reading, Tally
 from exporter.signals.reports.limits import Limits
 from exporter.signals.reports.memory import Mark, Memory
 from exporter.signals.reports.settings import Options
@@ -88,7 +88,7 @@ class Intake:
     def apply(self, config: Config) -> None:
         """Take a new configuration: what is under way goes on, what is remembered stays."""
         before = self.signal
-        self.signal = next((signal for signal in config.signals if signal.kind == "reports"), None)
+        self.signal = next((signal for signal in config.signals if signal.kind == PUSHED), None)
         if self.signal is None or before is None or self.signal.name != before.name:
             self._heard_until = self._now()
         named = self.signal.services if self.signal else ()
