@@ -126,7 +126,10 @@ class Prometheus:
         self._content["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}]}
 
     def _write(self, mistake: str = "") -> None:
-        self._file.write_text(yaml.safe_dump(self._content) + mistake, encoding="utf-8")
+        # Whole or not at all: a reload that is still under way would take half of it, or nothing, for what is wanted.
+        new = self._file.with_suffix(".new")
+        new.write_text(yaml.safe_dump(self._content) + mistake, encoding="utf-8")
+        new.replace(self._file)
 
     async def _ready(self) -> bool:
         if self._process.returncode is not None:
