@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Debian's packages that the tests start for real; services are not to be started at installation.
 DEBIAN := prometheus prometheus-alertmanager prometheus-blackbox-exporter nginx-light dnsmasq microsocks tinyproxy \
-  iproute2 util-linux curl
+  iproute2 util-linux curl chromium fonts-dejavu-core
 INSTALL := apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends
 
 # Where `make run` keeps everything. More options for run and demo: make run ARGS="--port prometheus=9091".

@@ -194,7 +194,8 @@ class Service:
     `alternatives` are names of services that people can use meanwhile; `objective` is the share of probes, between
     0 and 1, that should be good over 30 days. `upstreams` are what it runs on, `signal` or `signal:location`;
     `expected_blocked` the countries (ISO 3166-1 alpha-2, in capitals) where it is known to be blocked; `complaints`
-    patterns in RE2's syntax of what people write when it is down.
+    patterns in RE2's syntax of what people write when it is down. `support` is the URL where its owner helps;
+    `browser_checks` are URLs that a visitor's own browser asks: that any of them answers says that it is reached.
     """
 
     name: str
@@ -205,13 +206,16 @@ class Service:
     upstreams: tuple[str, ...] = ()
     expected_blocked: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
+    support: str = ""
+    browser_checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
     """Other evidence; `options` is the signal kind's own `Options`, `interval` seconds between two reads.
 
-    `services` are names of those that its readings are about.
+    `services` are names of those that its readings are about; `title` is what people call it, empty when its name
+    must do.
     """
 
     name: str
@@ -219,6 +223,7 @@ class Signal:
     options: Any
     interval: float
     services: tuple[str, ...] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +242,10 @@ class NetworkOptions:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything a configuration says, validated. `shown` is the merged YAML with secrets as `<secret>`."""
+    """Everything a configuration says, validated. `shown` is the merged YAML with secrets as `<secret>`.
+
+    `browser_controls` are somebody else's URLs that a visitor's browser asks beside a service's `browser_checks`.
+    """
 
     services: tuple[Service, ...]
     controls: tuple[Endpoint, ...]
@@ -247,6 +255,7 @@ class Config:
     signals: tuple[Signal, ...] = ()
     histograms: bool = True
     shown: str = ""
+    browser_controls: tuple[str, ...] = ()
 
     @property
     def alternatives(self) -> frozenset[str]:

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "exporter"
 # One line a floor, lowest first; names on a line that are joined by "+" are one room, "|" separates siblings.
 FLOORS = (
     "model+readings",
-    "errors | kinds",
+    "errors | kinds | languages",
     "options",
     "logs | assertions | spikes",
     "net",

@@ -17,10 +17,11 @@ from exporter.history.availability import Shares
 from exporter.history.buckets import Buckets
 from exporter.history.incident import Incident
 from exporter.history.incidents import Incidents
+from exporter.history.lately import Lately, Pace, Slot
 from exporter.history.statistics import Statistics
 from exporter.model import PastOutage
 
-__all__ = ["Buckets", "History", "Incident", "Incidents", "Shares", "Statistics"]
+__all__ = ["Buckets", "History", "Incident", "Incidents", "Lately", "Pace", "Shares", "Slot", "Statistics"]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class History:
         self.documented = documented
         self.incidents = Incidents(self._database, file)
         self.buckets = Buckets(self._database, file)
+        self.lately = Lately()
 
     def close(self) -> None:
         """Nothing is kept after it."""

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from aiohttp import web
 
-from exporter import __version__
+from exporter import __version__, languages
 from exporter.crowd import Crowds
 from exporter.history import History
 from exporter.metrics import Own, Page
@@ -40,9 +41,41 @@ class Site:
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)
 
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page stands: its language, and how it links to others.
+
+    `root` leads to the top: `/` of a live page, `../` and the like of a page in an export, where every page is a
+    folder's `index.html`.
+    """
+
+    language: languages.Language
+    root: str = "/"
+    live: bool = True
+
+    def page(self, path: str = "", code: str | None = None) -> str:
+        """The address of the page at `path` (`tiktok/history`, empty for the first), in the language `code` or this."""
+        code = code or self.language.code
+        full = "/".join(filter(None, ("" if code == languages.DEFAULT else code, quote(path))))
+        return f"{self.root}{full}" if self.live else f"{self.root}{full}{'/' if full else ''}index.html"
+
+    def file(self, path: str) -> str:
+        """The address of what is no page and has no language: `static/style.css`, `tiktok/feed.atom`."""
+        return f"{self.root}{quote(path)}"
+
+
+def policy(*connect: str) -> str:
+    """The Content-Security-Policy of a page whose script may ask these origins besides our own."""
+    asked = " ".join(("'self'", *connect))
+    return (
+        f"default-src 'none'; style-src 'self'; script-src 'self'; connect-src {asked}; "
+        "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -65,9 +98,24 @@ _templates.filters["milliseconds"] = lambda seconds: f"{seconds * 1000:.1f} ms"
 _templates.globals["version"] = __version__
 
 
+def render(name: str, place: Place, **values: Any) -> str:
+    """A template in a language; in it, `say` is that language's and `tell` tells a sentence of a verdict."""
+    words = {"place": place, "say": place.language.say, "tell": place.language.tell}
+    return _templates.get_template(name).render(words | values)
+
+
 def html(name: str, **values: Any) -> web.Response:
-    """A template as a page."""
-    return web.Response(text=_templates.get_template(name).render(values), content_type="text/html")
+    """A template as a page that is made for one visitor, in English."""
+    return web.Response(text=render(name, Place(languages.of(languages.DEFAULT)), **values), content_type="text/html")
+
+
+def place_of(request: web.Request) -> Place:
+    """The place of the page that is asked for, by the language in its path."""
+    return Place(languages.of(request.match_info.get("language", languages.DEFAULT)))
+
+
+LANGUAGE = "{language:" + "|".join(code for code in languages.codes() if code != languages.DEFAULT) + "}"
+"""The first part of the path of a page in another language than English, in aiohttp's words."""
 
 
 @web.middleware
