@@ -55,6 +55,11 @@ class Language:
         """A `Text` in this language; any other string is what somebody wrote, and stays."""
         return self.say(text.key, **text.values) if isinstance(text, Text) else text
 
+    def feature(self, name: str) -> str:
+        """A feature as its title, where it is one that many services have; else by its name."""
+        title = self.texts.get(f"feature.{name}", name)
+        return title if isinstance(title, str) else name
+
     def listed(self, names: tuple[Any, ...] | list[Any]) -> str:
         """`a`, `a and b`, `a, b and c`; empty for none."""
         told = [str(self._told(name)) for name in names]
