@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import Iterable
 
 from aiohttp import web
 
 from exporter.history import Statistics
 from exporter.metrics import content_type, exposition
+from exporter.web.accepted import gzips, weights
 from exporter.web.site import SITE, Site
 
 _LEVEL = 1  # of gzip: on a loopback or a LAN the time to compress counts, not the size
@@ -28,7 +28,7 @@ routes = web.RouteTableDef()
 async def metrics(request: web.Request) -> web.StreamResponse:
     site = request.app[SITE]
     openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
-    compressed = _weights(request.headers.get("Accept-Encoding", "")).get("gzip", 0.0) > 0
+    compressed = gzips(request)
     answer = web.StreamResponse(headers={"Content-Type": content_type(openmetrics), "Vary": "Accept, Accept-Encoding"})
     if compressed:
         answer.headers["Content-Encoding"] = "gzip"
@@ -64,25 +64,5 @@ def _statistics(site: Site) -> dict[str, Statistics]:
 
 def wants_openmetrics(accept: str) -> bool:
     """Whether an Accept header prefers OpenMetrics to the text format."""
-    weights = _weights(accept)
-    return 0 < weights.get("application/openmetrics-text", 0.0) >= weights.get("text/plain", 0.0)
-
-
-def _weights(header: str) -> dict[str, float]:
-    """What an Accept or Accept-Encoding header names, in lower case, with the highest weight that it gives each."""
-    found: dict[str, float] = {}
-    for item in header.lower().split(","):
-        name, *parameters = (part.strip() for part in item.split(";"))
-        found[name] = max(found.get(name, 0.0), _quality(parameters))
-    return found
-
-
-def _quality(parameters: Iterable[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
+    wanted = weights(accept)
+    return 0 < wanted.get("application/openmetrics-text", 0.0) >= wanted.get("text/plain", 0.0)

@@ -1,0 +1,33 @@
+"""What an Accept or Accept-Encoding header names, and how much it is wanted (RFC 9110, 12.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiohttp import web
+
+
+def gzips(request: web.Request) -> bool:
+    """Whether the answer may be compressed with gzip."""
+    wanted = weights(request.headers.get("Accept-Encoding", ""))
+    return wanted.get("gzip", wanted.get("*", 0.0)) > 0
+
+
+def weights(header: str) -> dict[str, float]:
+    """What the header names, in lower case, with the highest weight that it gives each."""
+    found: dict[str, float] = {}
+    for item in header.lower().split(","):
+        name, *parameters = (part.strip() for part in item.split(";"))
+        found[name] = max(found.get(name, 0.0), _quality(parameters))
+    return found
+
+
+def _quality(parameters: Iterable[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
