@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from exporter.errors import ConfigError
 from exporter.history import History
 from exporter.listening import Listening
 from exporter.metrics import Own, Page
-from exporter.model import CONTROLS, Config, PairKey
+from exporter.model import CONTROLS, Config, PairKey, Result
 from exporter.schedule import in_shard
 from exporter.signals.reports import Intake
 from exporter.state import Change, Store
@@ -144,10 +145,17 @@ class Program:
             self._page.update(record, result)
             if result.attempt == 0:
                 self._own.observe_lag(lag)
+            if self._store.counts(key, result):
+                self._count(key[0], result)
             controls.update(self._store.controls_asked(key, result))
         self._own.observe_batch(batch.skipped)
         if controls:
             self._crew.soon(controls)
+
+    def _count(self, service: str, result: Result) -> None:
+        # A file that cannot be used is told of when verdicts are remembered.
+        with suppress(OSError):
+            self._history.lately.take(service, result.started, result.duration if result.ok else None)
 
     async def _judge_forever(self) -> None:
         while True:
@@ -166,6 +174,7 @@ class Program:
             for service, verdict in self._store.verdicts.items():
                 self._history.incidents.note(verdict, time.time())
                 self._crowds.open_incident(service, self._history.incidents.open_incident(service) is not None)
+            self._history.lately.keep(time.time())
         except OSError as error:
             if not self._forgetful:
                 log.error("incidents are not kept", extra={"reason": str(error)})

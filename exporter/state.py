@@ -129,6 +129,12 @@ class Store:
             return []
         return self.controls_of(key[2])
 
+    def counts(self, key: PairKey, result: Result) -> bool:
+        """Whether it is a scheduled run that tells how its service does: a blind region's failures do not."""
+        if result.attempt or result.reason in NOT_THE_SERVICE or key[0] == CONTROLS:
+            return False
+        return result.ok or ((sees := self.sights.get(key[2])) is not None and sees.seeing)
+
     def judge(self) -> list[Change]:
         """Make sights and verdicts anew and return what changed."""
         now = self._now()

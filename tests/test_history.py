@@ -204,7 +204,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Pa
     newer = sqlite3.connect(tmp_path / "history.sqlite", isolation_level=None)
     newer.execute(f"PRAGMA user_version = {len(formats.STEPS) + 1}")
     with pytest.raises(
-        OSError, match=r"history\.sqlite: a newer version of this program wrote it \(format 2, .*folder"
+        OSError, match=r"history\.sqlite: a newer version of this program wrote it \(format 3, .*folder"
     ):
         History(tmp_path)
     assert newer.execute("PRAGMA user_version").fetchone() == (len(formats.STEPS) + 1,)

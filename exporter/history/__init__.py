@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from exporter.history import buckets, formats
-from exporter.history.availability import Shares
+from exporter.history.availability import Availability, Shares
 from exporter.history.buckets import Buckets
 from exporter.history.incident import Incident
 from exporter.history.incidents import Incidents
@@ -42,14 +42,16 @@ class History:
         file = folder / "history.sqlite"
         self._database = _opened(file)
         self.documented = documented
-        self.incidents = Incidents(self._database, file)
+        availability = Availability(self._database)
+        self.incidents = Incidents(self._database, file, availability)
         self.buckets = Buckets(self._database, file)
-        self.lately = Lately()
+        self.lately = Lately(self._database, file, availability)
 
     def close(self) -> None:
         """Nothing is kept after it."""
         try:
             self.incidents.keep()
+            self.lately.close()
         except OSError as error:
             # The end of the program is no place to fail: a minute of known time becomes unknown.
             log.error("the last minute is not kept", extra={"reason": str(error)})

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.history.transaction import transaction
 from exporter.readings import BUCKET, Reading, Tally
 
 KEPT = 6 * 7 * 86400
@@ -169,20 +170,10 @@ class Buckets:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            yield
-            self._database.execute("COMMIT")
+            with transaction(self._database):
+                yield
         except sqlite3.Error as error:
-            self._roll_back()
             raise OSError(f"cannot write {self._file}: {error}") from error
-        except BaseException:
-            self._roll_back()
-            raise
-
-    def _roll_back(self) -> None:
-        # A full disk may have rolled back already; a connection that is closed has nothing to roll back.
-        with suppress(sqlite3.Error):
-            self._database.execute("ROLLBACK")
 
 
 def _row(signal: str, tally: Tally) -> tuple[str, int, str, str, str, int, int | None]:

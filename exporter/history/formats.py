@@ -39,8 +39,29 @@ STEPS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (service, day, answer)
         ) WITHOUT ROWID""",
     ),
+    # What the pages draw of the last day.
+    (
+        """CREATE TABLE answered_lately (
+            service TEXT NOT NULL,
+            slot INTEGER NOT NULL,
+            answer TEXT NOT NULL,
+            seconds REAL NOT NULL,
+            PRIMARY KEY (service, slot, answer)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE paces (
+            service TEXT NOT NULL,
+            slot INTEGER NOT NULL,
+            runs INTEGER NOT NULL,
+            failed INTEGER NOT NULL,
+            median REAL,
+            sample TEXT NOT NULL,
+            PRIMARY KEY (service, slot)
+        ) WITHOUT ROWID""",
+    ),
 )
-"""`incidents.started`, `.ended` and `.last_bad` are unix seconds; `answered.day` is days since 1970, UTC."""
+"""`incidents.started`, `.ended` and `.last_bad` are unix seconds; `answered.day` is days since 1970, UTC, and `slot`
+quarters of an hour; `paces.median` is seconds, and `.sample` a JSON list of them.
+"""
 
 
 class NewerError(Exception):

@@ -37,10 +37,10 @@ _UPDATE = f"UPDATE incidents SET {', '.join(f'{name} = ?' for name in _COLUMNS)}
 class Incidents:
     """Of all services, with the time that each had which answer. OSError names the file when it cannot be used."""
 
-    def __init__(self, database: sqlite3.Connection, file: Path) -> None:
+    def __init__(self, database: sqlite3.Connection, file: Path, availability: Availability) -> None:
         self._database = database
         self._file = file
-        self._availability = Availability(database)
+        self._availability = availability
         self._statistics: dict[str, Statistics] = {}
         self._open = {found.service: found for found in self._select("ended IS NULL", ())}
 
