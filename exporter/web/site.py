@@ -16,8 +16,10 @@ from exporter import __version__, languages
 from exporter.crowd import Crowds
 from exporter.history import History
 from exporter.metrics import Own, Page
+from exporter.model import Service
 from exporter.signals.reports import Intake
 from exporter.state import Store
+from exporter.web.assets import version
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +63,15 @@ class Place:
         return f"{self.root}{full}" if self.live else f"{self.root}{full}{'/' if full else ''}index.html"
 
     def file(self, path: str) -> str:
-        """The address of what is no page and has no language: `static/style.css`, `tiktok/feed.atom`."""
-        return f"{self.root}{quote(path)}"
+        """The address of what is no page and has no language: `static/style.css`, `tiktok/feed.atom`, `api/v1/status`.
+
+        In an export JSON has its ending, by which hosts tell what a file is.
+        """
+        return f"{self.root}{quote(path)}{'.json' if path.startswith('api/') and not self.live else ''}"
+
+    def asset(self, name: str) -> str:
+        """The address of a file of `static/`; another one as soon as its content is another."""
+        return f"{self.file(f'static/{name}')}?v={version(name)}"
 
 
 def policy(*connect: str) -> str:
@@ -96,6 +105,7 @@ _templates = jinja2.Environment(
 _templates.filters["moment"] = _moment
 _templates.filters["milliseconds"] = lambda seconds: f"{seconds * 1000:.1f} ms"
 _templates.globals["version"] = __version__
+_templates.globals["asset"] = Place.asset
 
 
 def render(name: str, place: Place, **values: Any) -> str:
@@ -116,6 +126,15 @@ def place_of(request: web.Request) -> Place:
 
 LANGUAGE = "{language:" + "|".join(code for code in languages.codes() if code != languages.DEFAULT) + "}"
 """The first part of the path of a page in another language than English, in aiohttp's words."""
+
+
+def service_of(request: web.Request) -> Service:
+    """The service that the path names; 404 when none of that name is configured."""
+    name = request.match_info["service"]
+    for service in request.app[SITE].store.config.services:
+        if service.name == name:
+            return service
+    raise web.HTTPNotFound(reason=f"no service {name[:100]!a} is watched here; see /")
 
 
 @web.middleware
