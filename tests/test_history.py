@@ -154,6 +154,16 @@ def test_nothing_is_written_while_nothing_changes_but_that_it_lasts(tmp_path: Pa
     assert only(history).last_bad == 100.0 + SEEN_EVERY
 
 
+def test_a_change_is_dated_and_that_it_lasts_is_none(history: History) -> None:
+    for now, said in ((100.0, verdict(Answer.PARTIAL)), (250.0, verdict(Answer.DOWN)), (400.0, verdict(Answer.DOWN))):
+        history.incidents.note(said, now)
+    assert (only(history).changed, only(history).last_bad) == (250.0, 400.0)
+    history.incidents.note(verdict(Answer.UP), 500.0)
+    assert only(history).changed == 500.0
+    history.incidents.note(verdict(Answer.DOWN), 600.0)
+    assert only(history).changed == 600.0
+
+
 def test_a_restart_continues_what_was_open_and_keeps_when_it_was_last_seen(tmp_path: Path) -> None:
     first = History(tmp_path)
     first.incidents.note(verdict(Answer.DOWN), 100.0)
@@ -187,7 +197,7 @@ def test_a_database_of_an_earlier_version_keeps_its_incidents_and_goes_on(tmp_pa
     for _ in range(2):
         history = History(tmp_path)
         second, first = history.incidents.incidents("tiktok")
-        assert (first.id, first.started, first.ended, first.last_bad) == (1, 5.0, 65.0, 65.0)
+        assert (first.id, first.started, first.ended, first.last_bad, first.changed) == (1, 5.0, 65.0, 65.0, 65.0)
         assert (first.worst, first.sentences, first.confidence) == (Answer.DOWN, ("a", "b"), None)
         assert (second.id, second.ended, second.last_bad) == (2, None, 900.0)
         history.close()

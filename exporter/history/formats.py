@@ -57,10 +57,13 @@ STEPS: tuple[tuple[str, ...], ...] = (
             sample TEXT NOT NULL,
             PRIMARY KEY (service, slot)
         ) WITHOUT ROWID""",
+        # By which a feed tells its readers that there is something new.
+        "ALTER TABLE incidents ADD COLUMN changed REAL NOT NULL DEFAULT 0",
+        "UPDATE incidents SET changed = COALESCE(ended, last_bad)",
     ),
 )
-"""`incidents.started`, `.ended` and `.last_bad` are unix seconds; `answered.day` is days since 1970, UTC, and `slot`
-quarters of an hour; `paces.median` is seconds, and `.sample` a JSON list of them.
+"""`incidents.started`, `.ended`, `.last_bad` and `.changed` are unix seconds; `answered.day` is days since 1970, UTC,
+and `slot` quarters of an hour; `paces.median` is seconds, and `.sample` a JSON list of them.
 """
 
 

@@ -42,7 +42,7 @@ class Incident:
     `sentences` are those of the worst verdict; `peak_regions` and `peak_features` the most that were hit at once,
     `regions` and `features` all that ever were; `confidence` the highest. `last_bad` is when it was last seen to
     last, to the minute: if that is long before `ended`, nobody saw when it ended. `reopened` counts the times that
-    it came back soon after it had seemed over.
+    it came back soon after it had seemed over. `changed` is when anything of it but `last_bad` last did.
     """
 
     service: str
@@ -51,6 +51,7 @@ class Incident:
     worst: Answer
     sentences: tuple[str, ...]
     last_bad: float = 0.0
+    changed: float = 0.0
     reopened: int = 0
     peak_regions: int = 0
     peak_features: int = 0

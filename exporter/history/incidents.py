@@ -64,13 +64,15 @@ class Incidents:
         if verdict.answer is not Answer.UP:
             self._worsen(known, verdict, now)
         elif known is not None:
-            self._write(replace(known, ended=max(now, known.started)))
+            self._write(replace(known, ended=max(now, known.started), changed=now))
 
     def _worsen(self, known: Incident | None, verdict: Verdict, now: float) -> None:
         before = known or self._ended_just_now(verdict, now)
         after = grown(before, verdict, now) if before else begun(verdict, now)
         if known is not None and replace(after, last_bad=known.last_bad) == known:
             after = known if 0.0 <= now - known.last_bad < SEEN_EVERY else after
+        else:
+            after = replace(after, changed=now)
         if after != known:
             self._write(after)
 

@@ -118,6 +118,7 @@ def _observed(incident: Incident, now: float) -> dict[str, Any]:
         **_times(incident.started, incident.ended),
         "duration_seconds": (now if incident.ended is None else incident.ended) - incident.started,
         **_time("last_bad", incident.last_bad),
+        **_time("changed", incident.changed),
         "reopened": incident.reopened,
         "worst": incident.worst,
         "peak": {"regions": incident.peak_regions, "features": incident.peak_features},

@@ -97,6 +97,8 @@ async def test_an_incident_is_told_whole_with_each_time_in_both_forms(served: Se
         "duration_seconds": 90.0,
         "last_bad_at": "2023-11-14T22:13:20Z",
         "last_bad": NOW,
+        "changed_at": "2023-11-14T22:13:50Z",
+        "changed": NOW + 30.0,
         "reopened": 0,
         "worst": "down",
         "peak": {"regions": 0, "features": 1},
