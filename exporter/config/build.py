@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from exporter import kinds, model
 from exporter.config import alternatives, shapes, signals
+from exporter.config.addresses import PAGES
 from exporter.config.endpoint import Endpoints, Scope
 from exporter.config.reader import Reader
 from exporter.config.tree import Block, Place, Route
@@ -35,7 +36,16 @@ def build(reader: Reader) -> model.Config:
         network=network,
         signals=listened,
         histograms=defaults.histograms if defaults else True,
+        browser_controls=_browser_controls(reader),
     )
+
+
+def _browser_controls(reader: Reader) -> tuple[str, ...]:
+    alone = Block(reader.root.place)
+    if "browser_controls" in reader.root:
+        alone.take(reader.root, "browser_controls")
+    found = reader.read(shapes.Browsers, alone, ())
+    return found.browser_controls if found else ()
 
 
 def _network(reader: Reader) -> model.NetworkOptions:
@@ -84,6 +94,8 @@ class _Builder:
         for name, block, route in self.reader.children(section, ("services",), missing):
             if name == model.CONTROLS:
                 self.reader.wrong(route, "this name is reserved for the endpoints under `controls`")
+            elif name in PAGES:
+                self.reader.wrong(route, f"this name is taken: /{name} is a page of this program")
             keys = self.reader.read(shapes.Service, block, route)
             features = tuple(self._features(name, block, route, scope.within(route, keys)))
             if keys is None:
@@ -98,6 +110,8 @@ class _Builder:
                     upstreams=keys.upstreams,
                     expected_blocked=keys.expected_blocked,
                     complaints=keys.complaints,
+                    support=keys.support,
+                    browser_checks=keys.browser_checks,
                 )
 
     def _features(self, service: str, block: Block, route: Route, scope: Scope) -> Iterator[model.Feature]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from exporter import kinds, model
 from exporter.config import sentences, shapes
+from exporter.config.addresses import check_url
 from exporter.config.reader import Reader
 from exporter.config.tree import Block, Route
 
@@ -120,18 +119,3 @@ def check_text(target: str) -> None:
     """ValueError for nothing but space."""
     if not target.strip():
         raise ValueError("must not be empty")
-
-
-def check_url(url: str) -> None:
-    """ValueError unless `url` is http or https with a host and without credentials, which it does not repeat."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"not a URL: {error}") from error
-    if "@" in parts.netloc:
-        raise ValueError("credentials in a URL are seen by everybody; write them under basic_auth")
-    if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(f"{url!r} is not a URL; write http:// or https://, a host and a path")
-    if port == 0 or re.search(r"[\s\x00-\x20]", url):
-        raise ValueError(f"{url!r} is not a URL: {'port 0' if port == 0 else 'it contains white space'}")

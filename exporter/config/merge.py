@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from exporter.config.sentences import must_be, unknown_key
-from exporter.config.shapes import SECTIONS
-from exporter.config.tree import Block
+from exporter.config.shapes import LISTS, SECTIONS
+from exporter.config.tree import Block, Items, Place
 from exporter.errors import Mistake
 
 
@@ -22,6 +22,8 @@ def _join(root: Block, file: Block) -> Iterator[Mistake]:
         place = file.places[name]
         if name not in SECTIONS:
             yield Mistake(place[0], place[1], name, unknown_key(name, SECTIONS))
+        elif name in LISTS:
+            yield from _take_list(root, file, name)
         elif section is not None and not isinstance(section, Block):
             yield Mistake(place[0], place[1], name, must_be(["a mapping"], section))
         elif section:
@@ -30,10 +32,25 @@ def _join(root: Block, file: Block) -> Iterator[Mistake]:
             yield from _join_section(joined, section, name)
 
 
+def _take_list(root: Block, file: Block, name: str) -> Iterator[Mistake]:
+    place = file.places[name]
+    if file[name] is None:
+        return
+    if not isinstance(file[name], Items):
+        yield Mistake(place[0], place[1], name, must_be(["a list"], file[name]))
+    elif name in root:
+        yield _twice(name, root.places[name], place)
+    else:
+        root.take(file, name)
+
+
 def _join_section(joined: Block, section: Block, name: str) -> Iterator[Mistake]:
     for key in section:
         if key not in joined:
             joined.take(section, key)
             continue
-        first, second = joined.places[key], section.places[key]
-        yield Mistake(second[0], second[1], f"{name}.{key}", f"defined twice; first at {first[0]}:{first[1]}")
+        yield _twice(f"{name}.{key}", joined.places[key], section.places[key])
+
+
+def _twice(path: str, first: Place, second: Place) -> Mistake:
+    return Mistake(second[0], second[1], path, f"defined twice; first at {first[0]}:{first[1]}")

@@ -32,6 +32,7 @@ _WANTED = {
     "dataclass_type": "a mapping",
 }
 _BOUNDS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
+_LENGTHS = {"too_short": ("least", "min_length"), "too_long": ("most", "max_length")}
 _BOUND_WORDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 
@@ -56,9 +57,18 @@ def not_one(found: Any, noun: str, allowed: Iterable[str]) -> str:
 
 def explain(errors: Iterable[Mapping[str, Any]], shape: type, data: Block) -> Iterator[tuple[Route, str]]:
     """Each place within `data` that pydantic refused, with one sentence; a union's refusals are one sentence."""
-    placed = [(_route(error, data), error) for error in errors]
+    placed = [(_route(error, data), error) for error in _of_causes(list(errors))]
     for route, group in groupby(placed, key=lambda pair: pair[0]):
         yield route, _sentence(route, [error for _, error in group], shape)
+
+
+def _of_causes(errors: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Without those of lists that are too short only because something in them is wrong."""
+    for error in errors:
+        depth = len(error["loc"])
+        inside = (other for other in errors if len(other["loc"]) > depth and other["loc"][:depth] == error["loc"])
+        if error["type"] not in _LENGTHS or not any(inside):
+            yield error
 
 
 def _route(error: Mapping[str, Any], data: Any) -> Route:
@@ -94,6 +104,9 @@ def _other(route: Route, error: Mapping[str, Any], shape: type) -> str:
     if kind in _BOUNDS:
         bound = _BOUNDS[kind]
         return f"must be {_BOUND_WORDS[bound]} {context[bound]:g}, found {error['input']!r}"
+    if kind in _LENGTHS:
+        word, bound = _LENGTHS[kind]
+        return f"must be a list of at {word} {context[bound]}, found {context['actual_length']}"
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}"
 
 

@@ -20,6 +20,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from exporter import kinds, model
+from exporter.config.addresses import parse_asked, parse_link
 from exporter.options import Country, File, Parsed, Pattern, parse_duration
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _UPSTREAM = re.compile(_NAME.pattern + r"(:\S+)?")
+_TITLE = 80  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,13 @@ def _parse_upstream(found: Any, folder: Path) -> str:
     return found
 
 
+def _parse_title(found: Any, folder: Path) -> str:
+    # What does not print would break the line, or turn round what stands beside it.
+    if not isinstance(found, str) or not found.strip() or len(found) > _TITLE or not found.isprintable():
+        raise ValueError(f"{found!r} is not a title: a text of one line, {_TITLE} characters at most")
+    return found
+
+
 _DURATION_SCHEMA = {"type": "string", "examples": ["60s", "1m30s", "500ms"]}
 _TEXT = {"type": "string"}
 Name = Annotated[str, Parsed(parse_name, {**_TEXT, "pattern": f"^{_NAME.pattern}$"})]
@@ -95,6 +104,10 @@ Positive = Annotated[float, Parsed(_parse_positive, _DURATION_SCHEMA)]
 Nameserver = Annotated[str, Parsed(_parse_nameserver, _TEXT)]
 Upstream = Annotated[str, Parsed(_parse_upstream, {**_TEXT, "pattern": f"^{_UPSTREAM.pattern}$"})]
 Cidr = Annotated[str, Parsed(_parse_network, _TEXT)]
+Title = Annotated[str, Parsed(_parse_title, {**_TEXT, "minLength": 1, "maxLength": _TITLE})]
+Link = Annotated[str, Parsed(parse_link, {**_TEXT, "format": "uri", "pattern": "^https?://"})]
+Asked = Annotated[str, Parsed(parse_asked, {**_TEXT, "format": "uri", "pattern": "^https://"})]
+AskedOfBrowsers = Annotated[tuple[Asked, ...], Field(min_length=1, max_length=3)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +164,8 @@ class Service:
     upstreams: tuple[Upstream, ...] = ()
     expected_blocked: tuple[Country, ...] = ()
     complaints: tuple[Pattern, ...] = ()
+    support: Link = ""
+    browser_checks: AskedOfBrowsers = ()
     interval: Interval | None = None
     timeout: Positive | None = None
     regions: tuple[str, ...] | None = None
@@ -167,9 +182,19 @@ class Document:
     controls: Annotated[Any, Later(lambda: dict[Name, endpoint()])] = None
     services: Annotated[Any, Later(lambda: dict[Name, Service])] = None
     signals: Annotated[Any, Later(lambda: dict[Name, _any_signal()])] = None
+    browser_controls: AskedOfBrowsers = ()
 
 
 SECTIONS = tuple(section.name for section in fields(Document))
+LISTS = ("browser_controls",)
+"""Sections that are no mappings: one file has all of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Browsers:
+    """The one section that is checked with its key, because it is a list."""
+
+    browser_controls: AskedOfBrowsers = ()
 
 
 @cache
@@ -195,11 +220,12 @@ def region(kind: str) -> type[Any]:
 
 @cache
 def signal(kind: str) -> type[Any]:
-    """A signal of one kind: the kind's own options beside `kind`, `interval` and `services`."""
+    """A signal of one kind: the kind's own options beside `kind`, `interval`, `services` and `title`."""
     common: list[Any] = [
         ("kind", Literal[kind]),
         ("interval", Interval, kinds.module("signals", kind).INTERVAL),
         ("services", tuple[str, ...], ()),
+        ("title", Title, ""),
     ]
     bases = (options("signals", kind),)
     return make_dataclass(f"{kind.title()}Signal", common, bases=bases, frozen=True, kw_only=True)

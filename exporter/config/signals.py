@@ -25,7 +25,8 @@ def signals(reader: Reader, services: Sequence[model.Service]) -> Iterator[model
         if getattr(kinds.module("signals", kind), "ONLY_ONE", False) and alone.setdefault(kind, name) != name:
             reader.wrong((*route, "kind"), f"signals.{alone[kind]} is of this kind already, and there can be only one")
         _check_services(reader, route, kind, found.services, known)
-        yield model.Signal(name, kind, shapes.own_options("signals", kind, found), found.interval, found.services)
+        options = shapes.own_options("signals", kind, found)
+        yield model.Signal(name, kind, options, found.interval, found.services, found.title)
 
 
 def _check_services(
