@@ -90,6 +90,20 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help=f"where to serve; repeat for more (default: :{PORT})",
     )
     parser.add_argument("--web.config.file", dest="web_config", metavar="PATH", type=Path, help="TLS and users")
+    parser.add_argument(
+        "--web.public-address",
+        dest="public_addresses",
+        metavar="HOST:PORT",
+        action="append",
+        default=[],
+        help="where to serve the public pages alone, without a password; repeat for more",
+    )
+    parser.add_argument(
+        "--web.public",
+        dest="public",
+        action="store_true",
+        help="ask for a password on the operators' pages only, not on the public ones",
+    )
     parser.add_argument("--data.dir", dest="data", metavar="DIR", type=Path, default=Path("data"), help="incidents")
     parser.add_argument("--shard", metavar="I/N", type=_shard, default=(1, 1), help="run only part I of N of the pairs")
     parser.add_argument("--workers", metavar="N", type=_count, help="probing processes (default: cores less one)")
@@ -195,6 +209,8 @@ def _run(options: argparse.Namespace) -> int:
     settings = Settings(
         files=tuple(options.files or [config.shipped()]),
         addresses=tuple(options.addresses or [f":{PORT}"]),
+        public_addresses=tuple(options.public_addresses),
+        public=options.public,
         web_config=options.web_config,
         data=options.data,
         shard=options.shard,

@@ -39,10 +39,15 @@ JUDGE_EVERY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command line says; `shard` is (index from 1, count), `log_options` (level, format)."""
+    """What the command line says; `shard` is (index from 1, count), `log_options` (level, format).
+
+    `public` is whether the public pages need no password on `addresses` either.
+    """
 
     files: tuple[Path, ...]
     addresses: tuple[str, ...]
+    public_addresses: tuple[str, ...]
+    public: bool
     web_config: Path | None
     data: Path
     shard: tuple[int, int]
@@ -111,7 +116,7 @@ class Program:
             crowds=self._crowds,
             intake=self._intake,
         )
-        server = await web.serve(web.application(site), self._settings.addresses, self._settings.web_config)
+        server = await self._listen(site)
         keepers = self._crew.start()
         judging = asyncio.create_task(self._judge_forever())
         intake = asyncio.create_task(self._intake.listen())
@@ -132,6 +137,11 @@ class Program:
             await server.close()
             self._intake.close()
             self._history.close()
+
+    async def _listen(self, site: web.Site) -> web.Server:
+        settings, shelf = self._settings, web.Shelf()
+        public = web.Public(web.public_application(site, shelf), settings.public_addresses, settings.public)
+        return await web.serve(web.application(site, shelf), settings.addresses, settings.web_config, public)
 
     def _ready(self) -> bool:
         return any(record.attempts for record in self._store.records.values())
@@ -201,6 +211,7 @@ def _log_change(change: Change) -> None:
 async def run(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; ConfigError or OSError when it cannot start."""
     loaded = config.load(settings.files, os.environ)
+    web.allow_many()
     program = Program(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

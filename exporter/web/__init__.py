@@ -1,26 +1,44 @@
-"""The pages, one file each, and the server that shows them."""
+"""The pages, one file each, and the server that shows them: some for everybody, some for those who run it."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
+from types import ModuleType
 
 from aiohttp import web
 
-from exporter.web import home, incidents, metrics, operations, probes, reports, status
-from exporter.web.serving import Server, serve
-from exporter.web.shelf import SHELF, Shelf
+from exporter.web import health, home, incidents, metrics, operations, probes, reports, static, status
+from exporter.web.connections import allow_many
+from exporter.web.copies import Shelf
+from exporter.web.serving import Public, Server, serve
+from exporter.web.shelf import SHELF
 from exporter.web.site import SITE, Site, guard, secure
 
-__all__ = ["Server", "Site", "application", "serve"]
+__all__ = ["Public", "Server", "Shelf", "Site", "allow_many", "application", "public_application", "serve"]
+
+PUBLIC = (health, home, incidents, reports, static, status)
+OPERATORS = (metrics, operations, probes)
+
+_LARGEST = 1 << 20  # bytes of a request's body, where a page has no limit of its own
 
 
-def application(site: Site) -> web.Application:
-    """All pages over `site`."""
-    app = web.Application(middlewares=[guard], client_max_size=1 << 20)
+def application(site: Site, shelf: Shelf | None = None) -> web.Application:
+    """All pages over `site`; the public ones are made once for all applications that have the same `shelf`."""
+    return _application(site, shelf or Shelf(), (*OPERATORS, *PUBLIC))
+
+
+def public_application(site: Site, shelf: Shelf | None = None) -> web.Application:
+    """The pages that are for everybody; the others are not there at all."""
+    return _application(site, shelf or Shelf(), PUBLIC)
+
+
+def _application(site: Site, shelf: Shelf, pages: Iterable[ModuleType]) -> web.Application:
+    # An address that ends with a slash too many leads to the page without it.
+    slashless = web.normalize_path_middleware(append_slash=False, remove_slash=True, merge_slashes=False)
+    app = web.Application(middlewares=[guard, slashless], client_max_size=_LARGEST)
     app[SITE] = site
-    app[SHELF] = Shelf()
+    app[SHELF] = shelf
     app.on_response_prepare.append(secure)
-    for page in (home, incidents, metrics, operations, probes, reports, status):
+    for page in pages:
         app.add_routes(page.routes)
-    app.router.add_static("/static", Path(__file__).parent / "static", append_version=False)
     return app

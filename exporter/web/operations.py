@@ -1,4 +1,4 @@
-"""For machines that run the exporter: health, readiness, reload, and the configuration without its secrets."""
+"""For those who run the exporter: reload, and the configuration without its secrets."""
 
 from __future__ import annotations
 
@@ -7,18 +7,6 @@ from aiohttp import web
 from exporter.web.site import SITE
 
 routes = web.RouteTableDef()
-
-
-@routes.get("/-/healthy")
-async def healthy(request: web.Request) -> web.Response:
-    return web.Response(text="healthy: the main process answers.\n")
-
-
-@routes.get("/-/ready")
-async def ready(request: web.Request) -> web.Response:
-    if request.app[SITE].ready():
-        return web.Response(text="ready: results are coming in.\n")
-    return web.Response(status=503, text="not ready: no probe has come back yet.\n")
 
 
 @routes.post("/-/reload")

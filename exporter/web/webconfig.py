@@ -53,9 +53,13 @@ _BCRYPT = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """What the file says; `files` are all that it was made of. No TLS: `context` is None; no users: open to all."""
+    """What the file says; `files` are all that it was made of. No TLS: both contexts are None; no users: open to all.
+
+    `public_context` is the same without asking visitors for a certificate.
+    """
 
     context: ssl.SSLContext | None = None
+    public_context: ssl.SSLContext | None = None
     users: Mapping[str, bytes] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
@@ -83,9 +87,8 @@ class _Reading:
     def web_config(self) -> WebConfig:
         for section in _KEYS:
             self._only_known_keys(section)
-        return WebConfig(
-            context=self._context(), users=self._users(), headers=self._headers(), files=tuple(self._files)
-        )
+        context, public = self._contexts()
+        return WebConfig(context, public, users=self._users(), headers=self._headers(), files=tuple(self._files))
 
     def _users(self) -> dict[str, bytes]:
         users = self._section("basic_auth_users")
@@ -127,10 +130,17 @@ class _Reading:
             elif key not in _KEYS[section]:
                 self._wrong(route, f"unknown key; allowed are {', '.join(_KEYS[section])}")
 
-    def _context(self) -> ssl.SSLContext | None:
+    def _contexts(self) -> tuple[ssl.SSLContext | None, ssl.SSLContext | None]:
+        """For visitors who may be asked for a certificate, and for those who never are."""
         section = self._section("tls_server_config")
         if not section:
-            return None
+            return None, None
+        context = self._context(section)
+        self._verify_clients(context, section)
+        # Whatever is wrong has been said: a second time would double it.
+        return context, None if self.mistakes else self._context(section)
+
+    def _context(self, section: dict[str, Any]) -> ssl.SSLContext:
         missing = [key for key in ("cert_file", "key_file") if not section.get(key)]
         for key in missing:
             self._wrong(("tls_server_config",), f"{key} is missing")
@@ -147,7 +157,6 @@ class _Reading:
             if context.maximum_version < context.minimum_version:
                 self._wrong(("tls_server_config", "max_version"), "is lower than min_version, which is TLS12 if unsaid")
         self._choose_ciphers(context, section.get("cipher_suites") or [])
-        self._verify_clients(context, section)
 
     def _choose_ciphers(self, context: ssl.SSLContext, names: object) -> None:
         route = ("tls_server_config", "cipher_suites")

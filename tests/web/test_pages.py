@@ -23,7 +23,7 @@ from exporter.history import History
 from exporter.metrics import Own
 from exporter.model import Reason, Signal
 from exporter.readings import Fault, Heard, Notice, Reading
-from exporter.web import serving
+from exporter.web import connections
 from exporter.web.webconfig import read
 from tests.configurations import NOW, Running, config, failed, ok
 from tests.servers.certificates import Authority
@@ -209,7 +209,7 @@ async def test_head_says_what_get_would_and_every_page_has_security_headers(serv
 async def test_a_connection_that_never_asks_is_closed_and_one_that_asks_is_kept(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "_SILENT_FOR", 0.5)
+    monkeypatch.setattr(connections, "SILENT_FOR", 0.5)
     asking, answers = await asyncio.open_connection("127.0.0.1", served.port)
     answers.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
     assert b"200 OK" in await asking.readuntil(b"\r\n")
@@ -226,7 +226,7 @@ async def test_a_connection_that_never_asks_is_closed_and_one_that_asks_is_kept(
 
 async def test_a_header_without_end_is_refused(served: Served) -> None:
     status, _, _ = await served.get("/", headers={"X-Long": "x" * 100_000})
-    assert status == 400
+    assert status == 431
 
 
 async def test_ready_waits_for_the_first_result_and_healthy_does_not(served: Served) -> None:
