@@ -76,7 +76,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
         "{feature}: beurteilt ohne {walls}, wo unsere Messungen abgewiesen werden.",
         "{feature}: beurteilt ohne {walls}, wo unsere Messungen abgewiesen werden.",
     ),
-    "said.blind": "{region} sieht nichts: {why}.",
+    "said.blind": "Region {region} erreicht das Internet nicht: {why}.",
     "said.quote": "{by}: „{quote}“{link}.",
     "blind.pending": "die Vergleichsziele haben noch nicht geantwortet",
     "blind.dark": "keines der {n} Vergleichsziele antwortet",
@@ -106,8 +106,8 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "people.probes.unable": "; unsere Messungen können das nicht beurteilen",
     "people.probes.agree": "; unsere Messungen zeigen es auch",
     # What says the cause.
-    "because.line.before": "In keiner von {regions} antwortet ein Vergleichsziel, zuvor hat eines geantwortet.",
-    "because.line.never": "In keiner von {regions} antwortet ein Vergleichsziel, und seit dem Start hat es keines getan.",
+    "because.line.before": "In {regions} antwortet kein Vergleichsziel; zuvor hat eines geantwortet.",
+    "because.line.never": "In {regions} antwortet kein Vergleichsziel, und seit dem Start hat es keines getan.",
     "because.barred": "{title} ist in {country} gesperrt, {who}",
     "because.also": "{first}; {second}",
     "because.sentence": "{what}.",
@@ -165,4 +165,8 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "feature.ads": "Anzeigen",
     "feature.app": "App",
     "feature.web": "Website",
+    # The feed of incidents; `state` is one of the words above.
+    "feed.title": "{title}: Ausfälle",
+    "feed.is": "{title} ist {state}",
+    "feed.was": "{title} war {state}, Dauer {span}",
 }

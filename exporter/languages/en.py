@@ -158,4 +158,8 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "feature.ads": "Ads",
     "feature.app": "App",
     "feature.web": "Website",
+    # The feed of incidents; `state` is one of the words above.
+    "feed.title": "{title}: outages",
+    "feed.is": "{title} is {state}",
+    "feed.was": "{title} was {state} for {span}",
 }

@@ -6,7 +6,6 @@ beside those that were seen here, marked `documented`, and count in no statistic
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -16,9 +15,7 @@ from aiohttp import web
 
 from exporter.history import History, Incident, Shares, Statistics
 from exporter.model import Answer, PastOutage
-from exporter.web.site import SITE
-
-log = logging.getLogger(__name__)
+from exporter.web.site import SITE, reading
 
 LIMIT, MOST = 100, 500
 """Incidents in an answer, unless asked for otherwise; and at most."""
@@ -40,12 +37,9 @@ async def incidents(request: web.Request) -> web.Response:
     titles = {service.name: service.title for service in site.store.config.services}
     service, since, limit = _asked(request, titles)
     names = [service] if service else list(titles)
-    try:
+    with reading():
         told = _newest(site.history, names, since, limit, now)
         found = {name: site.history.incidents.statistics(name, now) for name in names}
-    except OSError as error:
-        log.error("incidents cannot be told", extra={"reason": str(error)})
-        raise web.HTTPServiceUnavailable(reason="the history cannot be read; the log says why") from None
     answer = {
         "generated_at": _iso(now),
         "incidents": told,

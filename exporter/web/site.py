@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -135,6 +136,16 @@ def service_of(request: web.Request) -> Service:
         if service.name == name:
             return service
     raise web.HTTPNotFound(reason=f"no service {name[:100]!a} is watched here; see /")
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """503 in a sentence when the history cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        log.error("the history cannot be read", extra={"reason": str(error)})
+        raise web.HTTPServiceUnavailable(reason="the history cannot be read; the log says why") from None
 
 
 @web.middleware
