@@ -120,6 +120,7 @@ def _grafana_environment(binary: str, local: Local) -> dict[str, str]:
         # A link in a page must open without a password; it is on loopback, and it may only be looked at.
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
         "PROMETHEUS_URL": local.url("prometheus"),
+        "DASHBOARDS_PATH": str(ROOT / "grafana" / "dashboards"),
     }
 
 
