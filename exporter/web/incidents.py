@@ -7,15 +7,16 @@ beside those that were seen here, marked `documented`, and count in no statistic
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from aiohttp import web
 
 from exporter.history import History, Incident, Shares, Statistics
 from exporter.model import Answer, PastOutage
-from exporter.web.site import SITE, reading
+from exporter.web.api import asked_service, iso, parsed, refuse_strangers, told
+from exporter.web.site import SITE, Site, reading
 
 LIMIT, MOST = 100, 500
 """Incidents in an answer, unless asked for otherwise; and at most."""
@@ -23,52 +24,33 @@ LIMIT, MOST = 100, 500
 _PARAMETERS = ("service", "since", "limit")
 _WORST = (Answer.DEGRADED, Answer.PARTIAL, Answer.DOWN)
 _KNOWN = (Answer.UP, *_WORST)
+_DIGITS = 100  # of a number that is looked at
 _LAST_MOMENT = 253402300799.0  # unix seconds: the last that has a date of four digits
-_LONGEST = 100  # characters of a parameter that an error repeats
-
-_Number = TypeVar("_Number", int, float)
 
 routes = web.RouteTableDef()
 
 
 @routes.get("/api/v1/incidents")
 async def incidents(request: web.Request) -> web.Response:
-    site, now = request.app[SITE], time.time()
-    titles = {service.name: service.title for service in site.store.config.services}
-    service, since, limit = _asked(request, titles)
-    names = [service] if service else list(titles)
+    site = request.app[SITE]
+    refuse_strangers(request, _PARAMETERS)
+    service = asked_service(request)
+    since = parsed(request, "since", _moment, "a time; write it as 2026-03-03T13:24:00Z or in unix seconds")
+    limit = parsed(request, "limit", _count, f"a number from 1 to {MOST}") or LIMIT
+    return told(request, ("incidents", service, since, limit), lambda: recorded(site, service, since, limit))
+
+
+def recorded(site: Site, service: str = "", since: float | None = None, limit: int = LIMIT) -> dict[str, Any]:
+    """The newest incidents that lasted until `since` (unix seconds), and what all come to, of `service` or of all."""
+    now = time.time()
+    titles = {one.name: one.title for one in site.store.config.services if service in ("", one.name)}
     with reading():
-        told = _newest(site.history, names, since, limit, now)
-        found = {name: site.history.incidents.statistics(name, now) for name in names}
-    answer = {
-        "generated_at": _iso(now),
-        "incidents": told,
+        newest = _newest(site.history, list(titles), since, limit, now)
+        found = {name: site.history.incidents.statistics(name, now) for name in titles}
+    return {
+        "incidents": newest,
         "services": [{"service": name, "title": titles[name], **_statistics(one)} for name, one in found.items()],
     }
-    return web.json_response(answer, headers={"Access-Control-Allow-Origin": "*"})
-
-
-def _asked(request: web.Request, titles: dict[str, str]) -> tuple[str, float | None, int]:
-    """Service (empty: all), since (unix seconds) and limit; 400 or 404 says in a sentence what is wrong."""
-    for name in request.query:
-        if name not in _PARAMETERS:
-            raise _bad(f"{_quoted(name)} is not a parameter; there are {', '.join(_PARAMETERS)}")
-    service = request.query.get("service", "")
-    if service and service not in titles:
-        raise web.HTTPNotFound(reason=f"no service {_quoted(service)} is configured; there are {', '.join(titles)}")
-    since = _parsed(request, "since", _moment, "a time; write it as 2026-03-03T13:24:00Z or in unix seconds")
-    limit = _parsed(request, "limit", _count, f"a number from 1 to {MOST}")
-    return service, since, LIMIT if limit is None else limit
-
-
-def _parsed(request: web.Request, name: str, parse: Callable[[str], _Number], allowed: str) -> _Number | None:
-    text = request.query.get(name)
-    if text is None:
-        return None
-    try:
-        return parse(text)
-    except (ValueError, OverflowError):
-        raise _bad(f"{name} {_quoted(text)} is not {allowed}") from None
 
 
 def _moment(text: str) -> float:
@@ -84,7 +66,7 @@ def _moment(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text[:_LONGEST]) <= MOST:
+    if not text.isdecimal() or not 1 <= int(text[:_DIGITS]) <= MOST:
         raise ValueError(text)
     return int(text)
 
@@ -110,7 +92,7 @@ def _observed(incident: Incident, now: float) -> dict[str, Any]:
         "documented": False,
         "open": incident.ended is None,
         **_times(incident.started, incident.ended),
-        "duration_seconds": (now if incident.ended is None else incident.ended) - incident.started,
+        "duration_seconds": _duration(incident, now),
         **_time("last_bad", incident.last_bad),
         **_time("changed", incident.changed),
         "reopened": incident.reopened,
@@ -123,6 +105,13 @@ def _observed(incident: Incident, now: float) -> dict[str, Any]:
         "sentences": incident.sentences,
         "evidence": [{**_time("said", said.at), "sentence": said.sentence} for said in incident.evidence],
     }
+
+
+def _duration(incident: Incident, now: float) -> float:
+    """Of one that is open to the minute, or no two answers would be the same while it lasts."""
+    if incident.ended is not None:
+        return incident.ended - incident.started
+    return (now - incident.started) // 60.0 * 60.0
 
 
 def _documented(service: str, outage: PastOutage) -> dict[str, Any]:
@@ -167,17 +156,4 @@ def _times(started: float, ended: float | None) -> dict[str, Any]:
 
 
 def _time(name: str, seconds: float | None) -> dict[str, Any]:
-    return {f"{name}_at": None if seconds is None else _iso(seconds), name: seconds}
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _bad(sentence: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(reason=sentence)
-
-
-def _quoted(text: str) -> str:
-    """As it was asked for, in ASCII, on one line, and no longer than a line."""
-    return ascii(text[:_LONGEST])
+    return {f"{name}_at": None if seconds is None else iso(seconds), name: seconds}
