@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any
@@ -16,6 +17,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from exporter.crowd import Crowds
 from exporter.model import Service
 from exporter.readings import PUSHED, Crowd
 from exporter.signals.reports import Answer, Intake, Report, region, visitor
@@ -44,36 +46,71 @@ class _RefusedError(Exception):
         self.values = {"allowed": list(allowed)} if allowed else {}
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a report; `answer` is None where none are taken. `values` are for programs.
+
+    `wait` is in seconds, 0 when it makes no difference. `others` is what others report.
+    """
+
+    status: int
+    answer: Answer | None
+    sentence: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    wait: int = 0
+    others: Crowd | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.wait)} if self.wait else {}
+
+
 @routes.post("/api/v1/reports")
 async def report(request: web.Request) -> web.Response:
+    """JSON to whom speaks it, else a line."""
+    found = await receive(request)
+    if request.content_type != _FORM or _JSON in request.headers.get("Accept", ""):
+        key = "message" if found.status < 400 else "error"
+        return web.json_response({key: found.sentence, **found.values}, status=found.status, headers=found.headers)
+    allowed = f" (allowed: {', '.join(found.values['allowed'])})" if "allowed" in found.values else ""
+    line = f"{found.status}: {found.sentence}{allowed}.\n"
+    return web.Response(status=found.status, text=line, headers=found.headers)
+
+
+async def receive(request: web.Request, given: Mapping[str, str] | None = None) -> Outcome:
+    """Take the report that the request brings; `given` are fields that its address says."""
     intake = request.app[SITE].intake
     if intake is None or intake.signal is None:
-        return _answer(request, 404, "reports are not taken here: no signal of kind reports is configured")
+        return Outcome(404, None, "reports are not taken here: no signal of kind reports is configured")
     try:
         _refuse_other_sites(request)
         who, where = _whose(request, intake)
         if seconds := intake.wait(who):
-            return _later(request, 429, "too many reports", seconds)
-        said = _fields(await _body(request), request.content_type)
+            return _later(429, Answer.LIMITED, "too many reports", seconds)
+        said = {**_fields(await _body(request), request.content_type), **(given or {})}
         service, feature = _subject(said, intake.services)
     except _RefusedError as refused:
-        intake.refuse(refused.answer)
-        return _answer(request, refused.status, str(refused), **refused.values)
+        return Outcome(refused.status, intake.refuse(refused.answer), str(refused), refused.values)
     has_words = bool(said.get("words", "").strip())
     match await intake.take(Report(who, service.name, feature, where, has_words)):
         case Answer.FULL:
-            return _later(request, 503, "not counted: there are more reports than can be remembered", _FULL_FOR)
+            return _later(503, Answer.FULL, "not counted: there are more reports than can be remembered", _FULL_FOR)
         case Answer.UNKEPT:
-            return _later(request, 503, "not counted: it cannot be kept at the moment", _UNKEPT_FOR)
+            return _later(503, Answer.UNKEPT, "not counted: it cannot be kept at the moment", _UNKEPT_FOR)
         case answer:
-            return _taken(request, answer is Answer.ACCEPTED, service, feature)
+            return _taken(request.app[SITE].crowds, answer, service, feature)
 
 
 def _refuse_other_sites(request: web.Request) -> None:
-    """A page of somebody else must not report in its visitors' names. What is no browser says neither header."""
+    """A page of somebody else must not report in its visitors' names.
+
+    The browser's own word counts where it gives one (to https and loopback), because a proxy may change the host;
+    else the origin, and what sends neither is no browser.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin", f"//{request.host}")
     is_own = origin.lower().partition("//")[2] == request.host.lower()
-    if not is_own or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    if not (is_own if site is None else site in ("none", "same-origin")):
         raise _RefusedError(403, Answer.FOREIGN, "reports are not taken from another site's page")
 
 
@@ -133,10 +170,11 @@ def _subject(said: Mapping[str, str], services: Mapping[str, Service]) -> tuple[
     return service, feature
 
 
-def _taken(request: web.Request, counted: bool, service: Service, feature: str) -> web.Response:
+def _taken(crowds: Crowds | None, answer: Answer, service: Service, feature: str) -> Outcome:
     """Thanks, and what others report."""
-    crowd = _others(request, service.name, feature)
+    crowd = _others(crowds, service.name, feature)
     what = f"{feature} of {service.title}" if feature else service.title
+    counted = answer is Answer.ACCEPTED
     sentence = "thank you" if counted else "thank you; it counts once an hour, and had been counted"
     others = None
     if crowd is not None:
@@ -144,24 +182,14 @@ def _taken(request: web.Request, counted: bool, service: Service, feature: str) 
         others = {"count": crowd.count, "usual": round(crowd.usual, 1), "until": until}
         sentence += f". In the last full quarter of an hour {crowd.count} reported {what}; {crowd.usual:.3g} are usual"
     values = {"counted": counted, "service": service.name, "feature": feature, "others": others}
-    return _answer(request, 202, sentence, **values)
+    return Outcome(202, answer, sentence, values, others=crowd)
 
 
-def _others(request: web.Request, service: str, feature: str) -> Crowd | None:
-    crowds = request.app[SITE].crowds
+def _others(crowds: Crowds | None, service: str, feature: str) -> Crowd | None:
     found = crowds.full() if crowds is not None else ()
     return next((c for c in found if (c.kind, c.service, c.feature) == (PUSHED, service, feature)), None)
 
 
-def _later(request: web.Request, status: int, sentence: str, seconds: float) -> web.Response:
-    answer = _answer(request, status, f"{sentence}; try again in {ceil(seconds)} s")
-    answer.headers["Retry-After"] = str(ceil(seconds))
-    return answer
-
-
-def _answer(request: web.Request, status: int, sentence: str, **values: Any) -> web.Response:
-    """JSON to whom speaks it, else a line."""
-    if request.content_type != _FORM or _JSON in request.headers.get("Accept", ""):
-        return web.json_response({"message" if status < 400 else "error": sentence, **values}, status=status)
-    allowed = f" (allowed: {', '.join(values['allowed'])})" if "allowed" in values else ""
-    return web.Response(status=status, text=f"{status}: {sentence}{allowed}.\n")
+def _later(status: int, answer: Answer, sentence: str, seconds: float) -> Outcome:
+    wait = ceil(seconds)
+    return Outcome(status, answer, f"{sentence}; try again in {wait} s", wait=wait)
