@@ -12,7 +12,8 @@
 The hosts are read from the configuration itself and answered by a real DNS server and behind real TLS, so that the
 configuration runs unchanged. A region is known by the address its connections come from and the nameserver it asks:
 local probes are `here`, `add_region` gives a proxy a pair of its own. Those who publish what signals read are in the
-box too, at their own hosts; all is calm until `publish`. Ports 53, 80 and 443 need root.
+box too, at their own hosts, and so is what a visitor's browser may ask; all is calm until `publish`. Ports 53, 80 and
+443 need root.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import yaml
 import exporter
 from tests.servers.certificates import Authority
 from tests.servers.dns import NXDOMAIN, Answer, DNSServer, addresses
-from tests.servers.faults import CONTROLS, HTTP_MODES, Fault, Mode, read_endpoints, select
+from tests.servers.faults import CONTROLS, HTTP_MODES, Fault, Mode, read_asked, read_endpoints, select
 from tests.servers.publishers import Mood, Publishers
 from tests.servers.sites import Seen, Site, Sites
 
@@ -67,6 +68,7 @@ class Box:
 
     def __init__(self, *files: Path) -> None:
         self.endpoints = tuple(endpoint for file in files or (SHIPPED,) for endpoint in read_endpoints(file))
+        self.asked_by_browsers = {host for file in files or (SHIPPED,) for host in read_asked(file)}
         self.publishers = Publishers(files or (SHIPPED,))
         self.sites: dict[str, Site] = {}
         self._vantages: dict[str, Vantage] = {}
@@ -82,7 +84,8 @@ class Box:
             self._served = Sites(self.fault, self._region_of, self.publishers)
             stack.push_async_callback(self._served.aclose)
             await self._claim_network()
-            for host in sorted({endpoint.host for endpoint in self.endpoints} | self.publishers.hosts):
+            probed = {endpoint.host for endpoint in self.endpoints}
+            for host in sorted(probed | self.publishers.hosts | self.asked_by_browsers):
                 self._add_site(host)
             self._apply()
             self._stack = stack.pop_all()

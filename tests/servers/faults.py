@@ -87,6 +87,15 @@ def read_endpoints(file: Path) -> tuple[Probed, ...]:
     return tuple(found)
 
 
+def read_asked(file: Path) -> set[str]:
+    """The hosts that a configuration lets a visitor's browser ask."""
+    content = read(file)
+    urls = [*content.get("browser_controls", ())]
+    for service in content.get("services", {}).values():
+        urls += service.get("browser_checks", ())
+    return {urlsplit(url).hostname or "" for url in urls}
+
+
 def _probed(service: str, feature: str, name: str, block: dict[str, str]) -> Probed:
     if "url" in block:
         url = urlsplit(block["url"])

@@ -133,6 +133,12 @@ async def test_the_controls_answer_as_their_owners_do(client: aiohttp.ClientSess
     assert (await fetch(client, "http://detectportal.firefox.com/success.txt"))[1] == b"success\n"
 
 
+async def test_what_a_browser_may_ask_is_answered(client: aiohttp.ClientSession) -> None:
+    shipped = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    for url in (*shipped["browser_controls"], *shipped["services"]["tiktok"]["browser_checks"]):
+        assert (await fetch(client, url))[0] in (200, 204, 404)
+
+
 async def test_the_alternatives_serve_rules_for_robots(client: aiohttp.ClientSession) -> None:
     status, body = await fetch(client, f"https://{YOUTUBE}/robots.txt")
     assert status == 200

@@ -94,3 +94,17 @@ def test_rules_for_robots_are_told_from_every_other_page() -> None:
     assert compiled(wanted).search(shapes.ROBOTS.body)
     for page in (shapes.SHELL, shapes.BROKEN[Mode.WRONG_BODY], shapes.BROKEN[Mode.BLOCKED]):
         assert not compiled(wanted).search(page.body)
+
+
+def test_what_a_browser_is_asked_for_is_had_from_two_hosts_and_its_controls_have_three_owners() -> None:
+    checks = [service["browser_checks"] for service in SERVICES.values() if "browser_checks" in service]
+    assert SERVICES["tiktok"]["browser_checks"] in checks
+    assert all(len({registered(url) for url in urls}) == 2 for urls in checks)
+    controls = {registered(url) for url in CONTENT["browser_controls"]}
+    assert len(controls) == 3
+    assert not controls & {registered(url) for urls in checks for url in urls}
+
+
+def registered(url: str) -> str:
+    """The last two parts of its host, which its owner has registered."""
+    return ".".join((urlsplit(url).hostname or "").split(".")[-2:])
