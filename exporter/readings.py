@@ -185,3 +185,14 @@ class Crowd:
     out_of: int | None = None
     alone: bool = True
     regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What was counted from `start` (unix seconds) on: `count` is None when nobody listened for most of it, `usual`
+    None while nothing is known to be.
+    """
+
+    start: float
+    count: int | None
+    usual: float | None

@@ -16,7 +16,7 @@ from exporter.crowd.asides import Asides
 from exporter.crowd.hearing import Hearing
 from exporter.history.buckets import KEPT, Buckets
 from exporter.model import Config, Signal
-from exporter.readings import PUSHED, Crowd, Reading
+from exporter.readings import PUSHED, Bucket, Crowd, Reading
 
 __all__ = ["Crowds"]
 
@@ -36,6 +36,7 @@ class Crowds:
         self._found_until = 0.0
         self._full: tuple[Crowd, ...] = ()
         self._full_at = 0.0
+        self._lately: dict[str, dict[int, Bucket]] = {}
         self._forgotten_at = 0.0
 
     def apply(self, config: Config) -> None:
@@ -45,6 +46,7 @@ class Crowds:
         self._features = features
         self._hearings = {signal.name: self._hearing(signal, kept.get(signal.name)) for signal in config.signals}
         self._found, self._full_at = None, 0.0
+        self._lately.clear()
 
     def add(self, signal: Signal, reading: Reading) -> None:
         """Keep what a reading counts; OSError when it cannot be kept, and then none of it counts."""
@@ -76,6 +78,21 @@ class Crowds:
             self._full = tuple(crowd for hearing in fresh for crowd in hearing.crowds(full=True))
             self._full_at = now
         return self._full
+
+    def lately(self, service: str, count: int) -> list[Bucket]:
+        """The newest `count` buckets of what people report here of a service, the last under way; empty when nobody
+        listens. Looking back is what costs: a bucket that has ended is looked up once.
+        """
+        hearing = next((one for one in self._hearings.values() if one.signal.kind == PUSHED), None)
+        if hearing is None or not hearing.hears(service):
+            return []
+        newest = hearing.open
+        known = self._lately.get(service, {})
+        self._lately[service] = {
+            number: known.get(number) or hearing.lately(service, "", number)
+            for number in range(newest - count + 1, newest)
+        }
+        return [*self._lately[service].values(), hearing.lately(service, "", newest)]
 
     def open_incident(self, service: str, is_open: bool) -> None:
         """Whether an incident of the service lasts: what is counted meanwhile is no example of what is usual."""

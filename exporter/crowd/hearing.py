@@ -10,7 +10,7 @@ from exporter.crowd.asides import Asides, Subject
 from exporter.crowd.series import Levels, Series
 from exporter.history.buckets import KEPT, Buckets, furthest_of, newly_covered
 from exporter.model import Signal
-from exporter.readings import BUCKET, Crowd, Level, Reading, Tally
+from exporter.readings import BUCKET, Bucket, Crowd, Level, Reading, Tally
 from exporter.spikes import Counted, Usual, Watch
 
 WHOLE = 0.9
@@ -70,6 +70,19 @@ class Hearing:
                 yield crowd
         for levels in self._levels.values():
             yield self._of_levels(levels)
+
+    def hears(self, service: str) -> bool:
+        """Whether it listens to what is said of a service."""
+        return (service, "") in self.series
+
+    def lately(self, service: str, feature: str, number: int) -> Bucket:
+        """What was counted in the bucket of that number, and what is usual in it."""
+        series = self.of(service, feature)
+        counted = series.counted(number)
+        heard = self._is_whole(number) or number == self.open
+        usual = spikes.usual(self._past(series), number, counted.out_of) if counted else None
+        mean = usual.mean if usual else self._prior
+        return Bucket(float(number * BUCKET), counted.count if counted and heard else None, mean)
 
     def _read(self, buckets: Buckets) -> None:
         name, since = self.signal.name, self.heard_until - KEPT

@@ -7,7 +7,22 @@ from types import ModuleType
 
 from aiohttp import web
 
-from exporter.web import health, home, incidents, metrics, operations, probes, reports, static, status
+from exporter.web import (
+    badge,
+    feed,
+    health,
+    home,
+    incidents,
+    metrics,
+    openapi,
+    operations,
+    past,
+    probes,
+    reports,
+    service,
+    static,
+    status,
+)
 from exporter.web.connections import allow_many
 from exporter.web.copies import Shelf
 from exporter.web.serving import Public, Server, serve
@@ -16,7 +31,8 @@ from exporter.web.site import SITE, Site, guard, secure
 
 __all__ = ["Public", "Server", "Shelf", "Site", "allow_many", "application", "public_application", "serve"]
 
-PUBLIC = (health, home, incidents, reports, static, status)
+# The last two answer at the name of any service: what has an address of its own comes before them.
+PUBLIC = (badge, feed, health, home, incidents, openapi, reports, static, status, past, service)
 OPERATORS = (metrics, operations, probes)
 
 _LARGEST = 1 << 20  # bytes of a request's body, where a page has no limit of its own

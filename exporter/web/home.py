@@ -1,43 +1,34 @@
-"""`/`: each service's verdict in words, with its evidence and a table of features and regions; alternatives last."""
+"""`/`: what is watched here and whether it is down; what people use meanwhile stands apart."""
 
 from __future__ import annotations
 
+import time
+
 from aiohttp import web
 
-from exporter.evidence import NOTHING, Evidence
-from exporter.sentences import quotation
+from exporter.model import Answer
 from exporter.verdict import Verdict
-from exporter.web.site import SITE, html
+from exporter.web.shelf import answer
+from exporter.web.site import LANGUAGE, SITE, Place, Site, place_of, render
+from exporter.web.words import Words
 
 routes = web.RouteTableDef()
 
+_WORST_FIRST = (Answer.DOWN, Answer.PARTIAL, Answer.DEGRADED, Answer.UNKNOWN, Answer.UP)
+
 
 @routes.get("/")
+@routes.get(f"/{LANGUAGE}")
 async def home(request: web.Request) -> web.Response:
-    site = request.app[SITE]
-    store = site.store
-    # The sort keeps the configuration's order among those that people ask about, and among their alternatives.
-    names = sorted(store.verdicts, key=lambda name: name in store.config.alternatives)
-    verdicts = {name: store.verdicts[name] for name in names}
-    tables = {name: _regions(verdict) for name, verdict in verdicts.items()}
-    incidents = {name: site.history.incidents.open_incident(name) for name in verdicts}
-    return html(
-        "home.html",
-        verdicts=verdicts,
-        since=store.since,
-        tables=tables,
-        incidents=incidents,
-        evidence={name: store.evidence.get(name, NOTHING) for name in verdicts},
-        said={name: _said(verdict, store.evidence.get(name, NOTHING)) for name, verdict in verdicts.items()},
-    )
+    site, place = request.app[SITE], place_of(request)
+    return answer(request, ("home", place.language.code), lambda: home_page(site, place), "text/html")
 
 
-def _said(verdict: Verdict, evidence: Evidence) -> list[str]:
-    """The sentences but the quotations, which stand on the page with their links."""
-    quoted = {quotation(statement) for statement in evidence.statements}
-    return [sentence for sentence in verdict.sentences if sentence not in quoted]
-
-
-def _regions(verdict: Verdict) -> list[str]:
-    """The regions in which any feature is probed, in their order."""
-    return list(dict.fromkeys(region for _, region in verdict.states))
+def home_page(site: Site, place: Place) -> str:
+    now = time.time()
+    alternatives = site.store.config.alternatives
+    found = sorted(site.store.verdicts.items(), key=lambda one: _WORST_FIRST.index(one[1].answer))
+    main: list[tuple[str, Verdict]] = [one for one in found if one[0] not in alternatives]
+    aside = [one for one in found if one[0] in alternatives]
+    words = Words(place.language, now)
+    return render("home.html", place, words=words, services=main or aside, alternatives=aside if main else [], path="")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import jinja2
 from aiohttp import web
@@ -75,6 +75,15 @@ class Place:
         return f"{self.file(f'static/{name}')}?v={version(name)}"
 
 
+def link(url: str) -> str:
+    """A URL that may be followed, or nothing: what strangers send may be `javascript:`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.netloc else ""
+
+
 def policy(*connect: str) -> str:
     """The Content-Security-Policy of a page whose script may ask these origins besides our own."""
     asked = " ".join(("'self'", *connect))
@@ -106,13 +115,15 @@ _templates = jinja2.Environment(
 _templates.filters["moment"] = _moment
 _templates.filters["milliseconds"] = lambda seconds: f"{seconds * 1000:.1f} ms"
 _templates.globals["version"] = __version__
+_templates.globals["link"] = link
+_templates.globals["languages"] = lambda: [languages.of(code) for code in languages.codes()]
 _templates.globals["asset"] = Place.asset
 
 
-def render(name: str, place: Place, **values: Any) -> str:
+def render(template: str, place: Place, **values: Any) -> str:
     """A template in a language; in it, `say` is that language's and `tell` tells a sentence of a verdict."""
     words = {"place": place, "say": place.language.say, "tell": place.language.tell}
-    return _templates.get_template(name).render(words | values)
+    return _templates.get_template(template).render(words | values)
 
 
 def html(name: str, **values: Any) -> web.Response:
