@@ -140,6 +140,8 @@ class Program:
 
     async def _listen(self, site: web.Site) -> web.Server:
         settings, shelf = self._settings, web.Shelf()
+        if settings.public and settings.web_config is None:
+            log.warning("--web.public changes nothing without --web.config.file: no page asks for a password")
         public = web.Public(web.public_application(site, shelf), settings.public_addresses, settings.public)
         return await web.serve(web.application(site, shelf), settings.addresses, settings.web_config, public)
 
