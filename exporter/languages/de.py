@@ -295,7 +295,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "me.reached-up": (
         "{title} antwortet auch hier. Hakt die App trotzdem: schließen, neu öffnen, auf die neueste Version bringen."
     ),
-    "me.reached-trouble": "{title} antwortet hier, aber andere haben gerade Probleme: Manches kann auch hier ausfallen.",
+    "me.reached-trouble": "{title} antwortet hier, andere haben gerade Probleme: Manches kann auch hier ausfallen.",
     "me.reached-unknown": "{title} antwortet hier. Ob auch bei anderen, ist gerade nicht zu beurteilen.",
     "me.missed-up": (
         "{title} antwortet anderen, hier aber nicht, und die eigene Leitung funktioniert. Das Problem liegt also hier: "
