@@ -22,12 +22,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from functools import reduce
 
-from exporter.evidence import Upstream, begun_by
+from exporter.evidence import Upstream, begun_by, moment
 from exporter.findings import BAD, VOTES, Findings, Trouble
+from exporter.languages import text
 from exporter.model import NOT_THE_SERVICE, Answer, Cause, Reason, Result
-from exporter.sentences import count, listed, said_by
+from exporter.sentences import count, link_to, said_by
 from exporter.tracks import FAILURES_TO_DOWN, Condition
 
 UPSTREAM_LATE = 3 * 3600.0
@@ -53,15 +54,14 @@ def likely(found: Findings) -> tuple[Cause, str]:
     for cause, rule in RULES:
         because = rule(found)
         if because:
-            return cause, f"{because[:1].upper()}{because[1:]}."
+            return cause, because
     return Cause.UNKNOWN, _nothing(found)
 
 
 def _own_line(found: Findings) -> str:
     if found.seeing or found.pending:
         return ""
-    before = ", and one has answered before" if found.saw else ", and none has since the start"
-    return f"no control answers in any of {count(len(found.sights))} of ours{before}"
+    return text("because.line.before" if found.saw else "because.line.never", regions=count(len(found.sights)))
 
 
 def _blocked(found: Findings) -> str:
@@ -73,7 +73,13 @@ def _blocked(found: Findings) -> str:
     if not where or slow or any(region not in by_region for region in failing):
         return ""
     said = dict.fromkeys(by_region[region] for region in where)
-    return "; ".join(f"{found.title} is blocked in {one.country}, {said_by(one)}" for one in said)
+    told = [
+        text("because.barred", title=_capital(found.title), country=one.country, who=said_by(one, found.evidence))
+        for one in said
+    ]
+    return text(
+        "because.sentence", what=reduce(lambda first, second: text("because.also", first=first, second=second), told)
+    )
 
 
 def _upstream(found: Findings) -> str:
@@ -90,12 +96,21 @@ def _incident(found: Findings, incidents: Iterable[Upstream]) -> str:
         return ""
     worst = max(timely, key=lambda one: _LEVELS.index(one.notice.level))
     notice, at = worst.notice, worst.notice.opened_at
-    where = (
-        f" in {worst.location}" if worst.exact and worst.location else "" if worst.exact else ", it does not say where"
+    since = text("because.incident.since", moment=moment(at)) if at is not None else ""
+    return text(
+        "because.incident",
+        by=_capital(found.evidence.title(worst.signal)),
+        where=_where(worst),
+        since=since,
+        title=notice.title,
+        link=link_to(notice),
     )
-    since = f" since {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC" if at is not None else ""
-    link = f" ({notice.url})" if notice.url else ""
-    return f'{worst.signal} has an incident open{where}{since}: "{notice.title}"{link}'
+
+
+def _where(incident: Upstream) -> str:
+    if not incident.exact:
+        return text("because.incident.nowhere")
+    return text("because.incident.in", location=incident.location) if incident.location else ""
 
 
 _LEVELS = ("unknown", "minor", "major", "critical")
@@ -116,10 +131,7 @@ def _attack(found: Findings) -> str:
     worldwide = len(regions) >= WORLDWIDE and len(countries) > 1 and 2 * len(regions) >= len(found.regions_with(*VOTES))
     if not worldwide or any(_status(result) >= 500 for one in found.troubles for result in one.failures):
         return ""
-    return (
-        f"{len(cut)} of {len(found.troubles)} failing probes, in {listed(regions)}, are cut off or left without an "
-        "answer while they connect, and no server has told of an error"
-    )
+    return text("because.attack", cut=len(cut), all=len(found.troubles), regions=regions)
 
 
 def _overload(found: Findings) -> str:
@@ -132,13 +144,16 @@ def _overload(found: Findings) -> str:
         return ""
     worst = max(slower, key=_rise)
     assert worst.past is not None
-    said = next(
-        (f", and status {_status(result):.0f} came" for one in busy for result in one.failures if _is_busy(result)), ""
-    )
-    usual = f"{worst.past.usual:.2g} s are usual"
-    return (
-        f"latency rose in {len(slower)} of {len(found.troubles)} failing probes: {worst.endpoint.name} took "
-        f"{_lately(worst):.2g} s or more in {worst.region} where {usual}{said}"
+    status = next((_status(result) for one in busy for result in one.failures if _is_busy(result)), None)
+    return text(
+        "because.overload",
+        slower=len(slower),
+        all=len(found.troubles),
+        endpoint=worst.endpoint.name,
+        seconds=_lately(worst),
+        region=worst.region,
+        usual=worst.past.usual,
+        status="" if status is None else text("because.overload.status", status=status),
     )
 
 
@@ -148,20 +163,25 @@ def _technical(found: Findings) -> str:
         return ""
     newest = max(wrong, key=lambda one: one.track.last_at)
     [(reason, _)] = Counter(_last(one).reason for one in wrong).most_common(1)
-    regions = list(dict.fromkeys(one.region for one in wrong))
-    what = _WRONG[reason] if reason else ""
-    return (
-        f"{len(wrong)} of {len(found.troubles)} failing probes ({listed(regions)}) get wrong answers, mostly {what}: "
-        f"{_last(newest).message}"
+    return text(
+        "because.technical",
+        wrong=len(wrong),
+        all=len(found.troubles),
+        regions=list(dict.fromkeys(one.region for one in wrong)),
+        what=text(f"wrong.{reason}"),
+        message=_last(newest).message,
     )
 
 
 def _nothing(found: Findings) -> str:
     if found.by_people:
-        return "Only people report it: nothing that our probes see says why."
-    if found.answer is Answer.UNKNOWN:
-        return "Nothing that was read says why."
-    return "Nothing that was read says why: no incident upstream, no rise of latency, no pattern in the failures."
+        return text("because.people")
+    return text("because.unknown" if found.answer is Answer.UNKNOWN else "because.nothing")
+
+
+def _capital(name: str) -> str:
+    """With which a sentence begins."""
+    return f"{name[:1].upper()}{name[1:]}"
 
 
 RULES: Sequence[tuple[Cause, Callable[[Findings], str]]] = (
@@ -206,19 +226,10 @@ _SEVERED = (
     "unreachable",
     "no route",
 )
-_WRONG = {
-    Reason.RESOLVE: "no address",
-    Reason.CONNECT: "refused connections",
-    Reason.TLS: "broken TLS",
-    Reason.TIMEOUT: "none over a connection that stands",
-    Reason.STATUS: "a wrong status",
-    Reason.BODY: "a wrong body",
-    Reason.PROTOCOL: "a broken protocol",
-}
 
 
 def _wrong(result: Result) -> bool:
-    return result.reason in _WRONG and not _severed(result)
+    return not (result.reason is None or result.reason in NOT_THE_SERVICE or _severed(result))
 
 
 def _status(result: Result) -> float:

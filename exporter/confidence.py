@@ -22,10 +22,13 @@ What nobody can tell has low confidence, but that one's own line is cut has medi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from exporter.evidence import begun_by
 from exporter.findings import BAD, Findings
+from exporter.languages import text
 from exporter.model import Answer, Confidence, State
-from exporter.sentences import count, listed
+from exporter.sentences import count
 
 ENOUGH_REGIONS = 3
 """With so many, probes are a kind of evidence of their own: they hardly share one mistake."""
@@ -35,42 +38,43 @@ def of(found: Findings) -> tuple[Confidence, str]:
     """The confidence, and why, in a sentence."""
     if found.answer is Answer.UNKNOWN:
         return _unknown(found)
-    level, because = _up(found) if found.answer is Answer.UP else _not_up(found)
-    return level, f"{because[:1].upper()}{because[1:]}."
+    return _up(found) if found.answer is Answer.UP else _not_up(found)
 
 
 def _not_up(found: Findings) -> tuple[Confidence, str]:
-    regions = len(found.regions_with(*BAD))
-    sources = sorted({crowd.signal for crowd in found.evidence.crowds if crowd.spiking or crowd.rising})
-    officials = sorted({one.signal for one in found.evidence.statements if begun_by(one.notice, found.since)})
-    probes = f"probes from {count(regions)}" if regions else ""
-    people = f"people ({listed(sources)})" if sources else ""
+    failing = found.regions_with(*BAD)
+    regions = count(len(failing))
+    sources = _titles(found, (crowd.signal for crowd in found.evidence.crowds if crowd.spiking or crowd.rising))
+    officials = _titles(found, (one.signal for one in found.evidence.statements if begun_by(one.notice, found.since)))
     if officials:
         # Why it is degraded or worse is one of the two.
-        seen = listed([kind for kind in (probes, people) if kind])
-        return Confidence.HIGH, f"confirmed: officials say so ({listed(officials)}), and so do {seen}"
-    if probes and people:
-        level = Confidence.HIGH if regions >= ENOUGH_REGIONS else Confidence.MEDIUM
-        return level, f"{probes} and {people} agree, and are independent of each other"
-    if probes:
-        level = Confidence.MEDIUM if regions > 1 else Confidence.LOW
-        return level, f"{probes} say so; nobody else does yet"
+        others = [text("sure.probes", regions=regions)] if failing else []
+        others += [text("sure.people", sources=sources)] if sources else []
+        return Confidence.HIGH, text("sure.officials", officials=officials, others=others)
+    if failing and sources:
+        level = Confidence.HIGH if len(failing) >= ENOUGH_REGIONS else Confidence.MEDIUM
+        return level, text("sure.agree", regions=regions, sources=sources)
+    if failing:
+        level = Confidence.MEDIUM if len(failing) > 1 else Confidence.LOW
+        return level, text("sure.probes.only", regions=regions)
     level = Confidence.MEDIUM if len(sources) > 1 else Confidence.LOW
-    return level, f"only {people} say so; our probes do not see it"
+    return level, text("sure.people.only", sources=sources)
+
+
+def _titles(found: Findings, signals: Iterable[str]) -> list[str]:
+    return [found.evidence.title(signal) for signal in sorted(set(signals))]
 
 
 def _up(found: Findings) -> tuple[Confidence, str]:
     regions = len(found.regions_with(State.UP))
-    calm = any(crowd.alone for crowd in found.evidence.crowds)
-    probes = f"probes from {count(regions)} are fine"
-    if calm:
+    if any(crowd.alone for crowd in found.evidence.crowds):
         level = Confidence.HIGH if regions >= ENOUGH_REGIONS else Confidence.MEDIUM
-        return level, f"{probes}, and people report nothing unusual"
+        return level, text("sure.up.calm", regions=count(regions))
     level = Confidence.MEDIUM if regions > 1 else Confidence.LOW
-    return level, f"{probes}; what people report is not known"
+    return level, text("sure.up", regions=count(regions))
 
 
 def _unknown(found: Findings) -> tuple[Confidence, str]:
     if found.seeing or found.pending:
-        return Confidence.LOW, "Too little is known to judge it."
-    return Confidence.MEDIUM, f"No control answers in {count(len(found.sights))}: nothing beyond them can be judged."
+        return Confidence.LOW, text("sure.unknown")
+    return Confidence.MEDIUM, text("sure.line", regions=count(len(found.sights)))

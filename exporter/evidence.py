@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from exporter.languages import text
 from exporter.model import Config, Service, Signal
 from exporter.readings import BUCKET, PUSHED, Crowd, Heard, Notice, Restriction
 
@@ -69,7 +70,7 @@ class Evidence:
     """All that fresh signals say of a service; `silent` has a sentence for each that does not speak.
 
     `crowds` has the calm ones as well: that people are listened to, and say nothing, is worth something. `countries`
-    are those of our regions, where they are known.
+    are those of our regions, where they are known; `titles` what people call the signals, by their names.
     """
 
     crowds: tuple[Crowd, ...] = ()
@@ -78,6 +79,11 @@ class Evidence:
     restrictions: tuple[Blockage, ...] = ()
     silent: tuple[str, ...] = ()
     countries: Mapping[str, str] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    def title(self, signal: str) -> str:
+        """What people call a signal; its name when nothing better is known."""
+        return self.titles.get(signal, signal)
 
 
 NOTHING = Evidence()
@@ -92,6 +98,7 @@ def begun_by(notice: Notice, since: float | None) -> bool:
 def gather(config: Config, heard: Mapping[str, Heard], crowds: Sequence[Crowd], now: float) -> dict[str, Evidence]:
     """What the signals say of each service, by its name; a signal that `heard` does not have was never listened to."""
     countries = {region.name: region.country for region in config.regions if region.country}
+    titles = {signal.name: signal.title for signal in config.signals if signal.title}
     fresh = [(signal, known) for signal in config.signals if (known := heard.get(signal.name)) and known.fresh]
     loud = [crowd for crowd in crowds if _counts(crowd, config, heard, now)]
     return {
@@ -102,6 +109,7 @@ def gather(config: Config, heard: Mapping[str, Heard], crowds: Sequence[Crowd], 
             restrictions=tuple(_restrictions(service, fresh, countries)),
             silent=tuple(_silent(service, config.services, config.signals, heard)),
             countries=countries,
+            titles=titles,
         )
         for service in config.services
     }
@@ -162,9 +170,11 @@ def _silent(
         known = heard.get(signal.name)
         if known is None or known.fresh or not _concerns(signal, service, every):
             continue
-        why = f": {known.failure}" if known.failure else ""
-        since = f"has been silent since {_moment(known.succeeded_at)}" if known.succeeded_at else "has not spoken yet"
-        yield f"{signal.name} {since}{why}."
+        why, title = f": {known.failure}" if known.failure else "", signal.title or signal.name
+        if known.succeeded_at:
+            yield text("silent.since", signal=title, moment=moment(known.succeeded_at), why=why)
+        else:
+            yield text("silent.never", signal=title, why=why)
 
 
 def _concerns(signal: Signal, service: Service, every: Sequence[Service]) -> bool:
@@ -174,5 +184,6 @@ def _concerns(signal: Signal, service: Service, every: Sequence[Service]) -> boo
     return service.name in about or not about
 
 
-def _moment(at: float) -> str:
+def moment(at: float) -> str:
+    """`2026-03-03 13:24 UTC`."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"

@@ -164,7 +164,7 @@ class Store:
 
     def _service_json(self, name: str, verdict: Verdict) -> dict[str, Any]:
         known = asdict(self.evidence.get(name, NOTHING))
-        del known["countries"]
+        del known["countries"], known["titles"]
         return {
             "service": name,
             "title": verdict.title,

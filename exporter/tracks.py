@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from exporter.languages import text
 from exporter.model import NOT_THE_SERVICE, Endpoint, Reason, Result, State
 
 FAILURES_TO_DOWN = 3
@@ -130,8 +131,8 @@ def sight(controls: Sequence[tuple[Endpoint, Track]], now: float) -> Sight:
         return Sight(True)
     tried = [track for _, track in controls if track.last_at]
     if len(tried) < len(controls) or not controls:
-        return Sight(False, pending=True, sentence="its controls have not answered yet")
-    return Sight(False, sentence=f"none of its {len(controls)} controls answers")
+        return Sight(False, pending=True, sentence=text("blind.pending"))
+    return Sight(False, sentence=text("blind.dark", n=len(controls)))
 
 
 def _answers(track: Track, interval: float, now: float) -> bool:

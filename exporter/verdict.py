@@ -22,6 +22,7 @@ from types import MappingProxyType
 from exporter import causes, confidence, sentences
 from exporter.evidence import EXPECTED, NOTHING, Blockage, Evidence
 from exporter.findings import BAD, VOTES, Findings, Past, Seen, troubles
+from exporter.languages import text
 from exporter.model import CONTROLS, Answer, Cause, Confidence, Endpoint, PairKey, Reason, Service, State
 from exporter.readings import BUCKET, Crowd
 from exporter.tracks import (
@@ -98,7 +99,7 @@ def service_answer(core: Sequence[Answer], every: Sequence[Answer]) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Of a service at a time, with the evidence as sentences, most important first.
+    """Of a service at a time, with the evidence as sentences, most important first: all of them `languages.Text`.
 
     `because` is the reading that says the cause, empty while nothing is wrong; `confident_because` why one can be so
     sure. `since` is the first evidence, unix seconds, None while the service is up or nobody can tell. `blocked_in` are
@@ -276,7 +277,7 @@ def _complaint(guilty: Sequence[tuple[Endpoint, Track]]) -> str:
         return ""
     if track.message or endpoint.degraded_above is None:
         return track.message
-    return f"{endpoint.name} takes more than {endpoint.degraded_above:g} s"
+    return text("said.slow", endpoint=endpoint.name, seconds=endpoint.degraded_above)
 
 
 def _proven(track: Track, interval: float, now: float) -> Condition:
