@@ -15,6 +15,7 @@ from typing import Any
 
 from exporter.errors import SignalError
 from exporter.fetch import Fetch, moment, one_line, parse_json
+from exporter.languages import text
 from exporter.model import Service, Signal
 from exporter.options import Country
 from exporter.readings import Fault, Reading, Restriction
@@ -76,7 +77,9 @@ def _restrictions(events: Sequence[Event], now: float) -> list[Restriction]:
         if country and moment(event.start, now) + event.duration >= now - STILL:
             sources.setdefault(country[1], set()).add(one_line(event.datasource, 30))
     return [
-        Restriction(country, "cut off", one_line(f"{len(found)} sources see an outage ({', '.join(sorted(found))})"))
+        Restriction(
+            country, "cut off", text("barred.sources", n=len(found), sources=one_line(", ".join(sorted(found))))
+        )
         for country, found in sorted(sources.items())
         if len(found) >= AGREE
     ]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from exporter.errors import SignalError
 from exporter.fetch import Fetch, one_line, parse_json
+from exporter.languages import text
 from exporter.model import Service, Signal
 from exporter.options import Country
 from exporter.readings import Fault, Reading, Restriction
@@ -106,9 +107,7 @@ def _restrictions(service: str, countries: Sequence[Measured]) -> Iterator[Restr
         return
     for one in blocking:
         bad = one.anomaly_count + one.confirmed_count
-        because = (
-            f"{bad} of {one.judged} measurements in {DAYS} days fail, {one.confirmed_count} of them confirmed blocks"
-        )
+        because = text("barred.measured", bad=bad, judged=one.judged, days=DAYS, confirmed=one.confirmed_count)
         yield Restriction(one.probe_cc, "blocked", because, service)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from exporter.errors import SignalError
 from exporter.fetch import Fetch, moment, one_line, parse_json
+from exporter.languages import text
 from exporter.model import Service, Signal
 from exporter.options import Country, File, SecretText, read_secret
 from exporter.readings import Fault, Reading, Restriction
@@ -97,5 +98,5 @@ def _is_open(one: Annotation, now: float) -> bool:
 
 
 def _because(one: Annotation) -> str:
-    cause = one_line(one.outage.outageCause, 60).lower().replace("_", " ") or "of unknown cause"
-    return f"an outage is annotated ({cause})"
+    cause = one_line(one.outage.outageCause, 60).lower().replace("_", " ")
+    return text("barred.annotated", cause=cause or text("barred.annotated.unknown"))
