@@ -65,6 +65,9 @@ class Demo:
         began = time.monotonic()
         for fault in turn.faults:
             self._box.break_(**fault)
+        for name in turn.published:
+            self._box.publish(name)
+        await self._report(turn)
         say(f'broke: {turn.did}. The exporter should soon say "{turn.headline}" and "... {turn.sentence} ..."')
         await self._listen(turn.headline, turn.sentence, began + self._every * BROKEN_FOR)
         await self._pause_until(began + self._every * BROKEN_FOR)
@@ -72,6 +75,15 @@ class Demo:
         say(f'mended. The exporter should soon say "{UP}"')
         await self._listen(UP, self._all_well, began + self._every)
         await self._pause_until(began + self._every)
+
+    async def _report(self, turn: Turn) -> None:
+        """As many people as the turn says, each from an address of their own, tell the page what does not work."""
+        for number in range(turn.reports):
+            connector = aiohttp.TCPConnector(local_addr=(f"127.40.0.{1 + number}", 0))
+            report = {"service": "tiktok", "feature": turn.faults[0]["feature"]}
+            async with aiohttp.ClientSession(self._local.url("exporter"), connector=connector) as person:
+                with suppress(aiohttp.ClientConnectionError):
+                    await person.post("/api/v1/reports", data=report)
 
     async def _listen(self, headline: str, sentence: str, until: float) -> None:
         """Print what the exporter says as soon as it is this, or give up at `until`."""
@@ -114,7 +126,7 @@ async def run(ports: Mapping[str, int], every: float) -> None:
         proxies = await _proxies(box, stack)
         pages = await stack.enter_async_context(Pages(Phone().show))
         interval = every / INTERVALS_PER_TURN
-        _greet(interval, every)
+        _greet(interval, every, ports["exporter"])
         local = LocalStack(
             folder / "data",
             f"--alertmanager.file={pages.write_config(folder)}",
@@ -160,11 +172,12 @@ class Phone:
             say(f"the dead man's switch hears its first beat ({notice.title}).")
 
 
-def _greet(interval: float, every: float) -> None:
+def _greet(interval: float, every: float, port: int) -> None:
     print(
         f"TikTok in a box, and the whole stack, probed every {interval:.3g} s. No packet leaves this machine.\n"
         f"Every {every:g} s something else breaks and heals. A page comes within two minutes of an outage that lasts,\n"
-        "and is taken back five minutes after all is well again: expect it in the turn after. Ctrl-C ends it all.",
+        "and is taken back five minutes after all is well again: expect it in the turn after. Ctrl-C ends it all.\n"
+        f"What people see of it: http://localhost:{port}/tiktok",
         flush=True,
     )
 

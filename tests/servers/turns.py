@@ -12,12 +12,18 @@ EU, US = "eu-west", "us-east"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What is broken, as arguments of `Box.break_`, and what the exporter should then say."""
+    """What is broken, as arguments of `Box.break_`, and what the exporter should then say.
+
+    `published` are signals whose publishers tell of trouble, and `reports` how many people report the features that
+    are broken: too few to be taken for an outage, which would last longer than a turn.
+    """
 
     did: str
     faults: tuple[dict[str, Any], ...]
     headline: str
     sentence: str
+    published: tuple[str, ...] = ()
+    reports: int = 0
 
     @property
     def region(self) -> str | None:
@@ -28,6 +34,14 @@ class Turn:
 UP = "TikTok is up."
 TURNS = (
     Turn("uploads are cut off", ({"feature": "upload", "mode": "reset"},), "TikTok is partly down.", "upload is down"),
+    Turn(
+        "videos do not load, Oracle's cloud has an incident, TikTok says so, and some people report it",
+        ({"feature": "video", "mode": "reset"},),
+        "TikTok is partly down.",
+        "TikTok for Business says",
+        published=("oracle", "tiktok_business"),
+        reports=6,
+    ),
     Turn(
         f"the controls of {US} do not answer",
         ({"feature": CONTROLS, "region": US, "mode": "reset"},),

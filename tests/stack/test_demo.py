@@ -53,6 +53,7 @@ async def test_each_turn_is_seen_as_announced_and_ctrl_c_ends_everything() -> No
         for name in ("exporter", "prometheus", "alertmanager"):
             assert f"http://localhost:{ports[name]}/" in greeting
         assert "taken back five minutes after" in greeting
+        assert f"http://localhost:{ports['exporter']}/tiktok\n" in greeting
         for turn in TURNS[:2]:
             announced = (await read_until(process, "broke: "))[-1]
             assert turn.did in announced
