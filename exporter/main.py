@@ -67,6 +67,7 @@ class Program:
         self._store = Store(time.time)
         self._page = Page()
         self._own = Own()
+        self._streams = web.Streams()
         self._crew = Crew(settings.workers or default_count(), self._take, settings.log_options)
         self._reloading = asyncio.Lock()
         self._forgetful = False
@@ -115,6 +116,7 @@ class Program:
             ready=self._ready,
             crowds=self._crowds,
             intake=self._intake,
+            streams=self._streams,
         )
         server = await self._listen(site)
         keepers = self._crew.start()
@@ -180,6 +182,7 @@ class Program:
         for change in self._store.judge():
             _log_change(change)
         self._remember()
+        self._streams.ring()
 
     def _remember(self) -> None:
         try:

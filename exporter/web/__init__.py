@@ -9,6 +9,7 @@ from aiohttp import web
 
 from exporter.web import (
     badge,
+    events,
     feed,
     health,
     home,
@@ -22,17 +23,19 @@ from exporter.web import (
     service,
     static,
     status,
+    thanks,
 )
 from exporter.web.connections import allow_many
 from exporter.web.copies import Shelf
 from exporter.web.serving import Public, Server, serve
 from exporter.web.shelf import SHELF
 from exporter.web.site import SITE, Site, guard, secure
+from exporter.web.streams import Streams
 
-__all__ = ["Public", "Server", "Shelf", "Site", "allow_many", "application", "public_application", "serve"]
+__all__ = ["Public", "Server", "Shelf", "Site", "Streams", "allow_many", "application", "public_application", "serve"]
 
 # The last two answer at the name of any service: what has an address of its own comes before them.
-PUBLIC = (badge, feed, health, home, incidents, openapi, reports, static, status, past, service)
+PUBLIC = (badge, events, feed, health, home, incidents, openapi, reports, static, status, thanks, past, service)
 OPERATORS = (metrics, operations, probes)
 
 _LARGEST = 1 << 20  # bytes of a request's body, where a page has no limit of its own
@@ -55,6 +58,7 @@ def _application(site: Site, shelf: Shelf, pages: Iterable[ModuleType]) -> web.A
     app[SITE] = site
     app[SHELF] = shelf
     app.on_response_prepare.append(secure)
+    app.on_shutdown.append(events.end)
     for page in pages:
         app.add_routes(page.routes)
     return app

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from exporter.web.shelf import answer
 from exporter.web.site import LANGUAGE, SITE, Place, Site, place_of, policy, render
-from exporter.web.view import view
+from exporter.web.streams import version_of
+from exporter.web.view import View, view
 from exporter.web.words import Words
 
 routes = web.RouteTableDef()
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What stands in `#glance`, the title of the page it stands on, and what is said aloud when it is another.
+
+    `version` tells it from any other.
+    """
+
+    html: str
+    version: str
+    answer: str
+    title: str
+    announce: str
 
 
 @routes.get(f"/{LANGUAGE}/{{service}}")
@@ -35,16 +52,27 @@ def named(request: web.Request) -> str:
 
 def origins(site: Site, name: str) -> tuple[str, ...]:
     """Where the visitor's own browser looks when it is asked whether it is just them."""
-    return ()
+    config = site.store.config
+    checks = next((service.browser_checks for service in config.services if service.name == name), ())
+    found = (urlsplit(url) for url in (*checks, *config.browser_controls))
+    return tuple(dict.fromkeys(f"{url.scheme}://{url.netloc}" for url in found))
 
 
 def service_page(site: Site, name: str, place: Place) -> str:
-    return render("service.html", place, **_values(site, name, place))
+    values = _values(site, name, place)
+    return render("service.html", place, glance=_glance(values["view"], place, values), **values)
 
 
-def glance(site: Site, name: str, place: Place) -> str:
-    """What stands in `#glance`: an event brings it to the pages that are open."""
-    return render("_glance.html", place, **_values(site, name, place))
+def glance(site: Site, name: str, place: Place) -> Glance:
+    """An event brings it to the pages that are open."""
+    values = _values(site, name, place)
+    return _glance(values["view"], place, values)
+
+
+def _glance(shown: View, place: Place, values: dict[str, Any]) -> Glance:
+    html, say = render("_glance.html", place, **values), place.language.say
+    title = f"{say(f'answer.{shown.answer}').upper()} - {say('question', title=shown.title)}"
+    return Glance(html, version_of(html), shown.answer, title, place.language.tell(shown.verdict.headline))
 
 
 def _values(site: Site, name: str, place: Place) -> dict[str, Any]:

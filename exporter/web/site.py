@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -21,6 +21,7 @@ from exporter.model import Service
 from exporter.signals.reports import Intake
 from exporter.state import Store
 from exporter.web.assets import version
+from exporter.web.streams import Streams
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ log = logging.getLogger(__name__)
 class Site:
     """`reload` returns the mistakes of a configuration that was not applied; `ready` tells of first results.
 
-    `crowds` and `intake` are there for as long as the program runs, whatever a reload says of signals.
+    `crowds` and `intake` are there for as long as the program runs, whatever a reload says of signals. `streams` are
+    rung after each judgement.
     """
 
     store: Store
@@ -40,6 +42,7 @@ class Site:
     ready: Callable[[], bool]
     crowds: Crowds | None = None
     intake: Intake | None = None
+    streams: Streams = field(default_factory=Streams)
 
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)
@@ -96,7 +99,8 @@ def policy(*connect: str) -> str:
 HEADERS = {
     "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # To nobody else; but with none at all a browser would not even tell us that a form is our own.
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 

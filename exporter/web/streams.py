@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
 
 MOST = 4000
 """Listeners at once; whoever comes beyond them is told so, and looks at the page now and then instead."""
 
 BEAT = 15.0
 """Seconds between two signs of life: they say that verdicts are still judged, not only that a connection stands."""
+
+ALIVE = b"event: alive\ndata: judging\n\n"
 
 PAUSE = 5.0
 """Seconds between two events while the answer stays: sentences may count reports that come every moment."""
@@ -64,13 +69,24 @@ class Channel:
         """Return when there may be something to be told."""
         await self._turn.wait()
 
-    def look(self, now: float, hurry: bool = False) -> None:
-        """Make an event and wake all, if there is something new."""
+    def look(self, now: float, patient: bool = True) -> None:
+        """Tell all what is new, if the state is another; a patient look lets what is not urgent wait."""
+        if self._source.state() != self._state:
+            self.renew(now, PAUSE if patient else 0.0)
+
+    def renew(self, now: float, pause: float = 0.0) -> None:
+        """Make what is newest anew, and tell all if it is another; with the same answer not within the pause."""
         state = self._source.state()
         if state is None:
             self.end()
-        elif state != self._state:
-            self._renew(state, now, hurry)
+            return
+        made = self._source.make()
+        if made.answer == self.newest.answer and now - self._made_at < pause:
+            return
+        self._state = state
+        if made.version != self.newest.version:
+            self.newest, self._made_at = made, now
+            self.wake()
 
     def wake(self) -> None:
         """Give all their turn."""
@@ -81,15 +97,6 @@ class Channel:
         """Nothing comes any more."""
         self.ended = True
         self.wake()
-
-    def _renew(self, state: object, now: float, hurry: bool) -> None:
-        made = self._source.make()
-        if made.answer == self.newest.answer and now - self._made_at < PAUSE and not hurry:
-            return
-        self._state = state
-        if made.version != self.newest.version:
-            self.newest, self._made_at = made, now
-            self.wake()
 
 
 class Streams:
@@ -108,7 +115,7 @@ class Streams:
         if channel is None:
             channel = self._channels[key] = Channel(source, self._now())
         else:
-            channel.look(self._now(), hurry=True)
+            channel.look(self._now(), patient=False)
         channel.listeners += 1
         self.count += 1
         try:
@@ -125,17 +132,29 @@ class Streams:
             return
         now = self._now()
         beats = now - self._beaten_at >= BEAT
-        for key, channel in list(self._channels.items()):
-            channel.look(now, hurry=beats)
-            if beats:
-                channel.wake()
-            if channel.ended:
-                del self._channels[key]
         if beats:
             self._beaten_at = now
+        for key, channel in list(self._channels.items()):
+            self._ring(channel, now, beats)
+            if channel.ended:
+                del self._channels[key]
 
     def end(self) -> None:
         """End all: the program stops."""
         for channel in self._channels.values():
             channel.end()
         self._channels.clear()
+
+    @staticmethod
+    def _ring(channel: Channel, now: float, beats: bool) -> None:
+        try:
+            if beats:
+                # What is shown may be another with the same state: it names days, and tells of the past.
+                channel.renew(now)
+                channel.wake()
+            else:
+                channel.look(now)
+        except Exception as error:
+            # A page that cannot be made must not end the judging: whoever listens comes again and hears what is wrong.
+            log.exception("an event cannot be made", exc_info=error)
+            channel.end()

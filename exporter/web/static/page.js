@@ -116,8 +116,10 @@ function listen() {
   stream.addEventListener("alive", heard);
   stream.addEventListener("glance", ({ data }) => {
     heard();
-    const { html, title } = JSON.parse(data);
-    const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("glance");
+    const { html, title, ...about } = JSON.parse(data);
+    const fresh = glance.cloneNode();
+    fresh.innerHTML = html;
+    Object.assign(fresh.dataset, about);
     // The rest of the page follows, not with everybody at once.
     if (show(fresh, title)) refreshIn(1_000 + Math.random() * 10_000);
   });
@@ -131,6 +133,7 @@ function round() {
 }
 
 localise(document);
+for (const address of document.querySelectorAll("[data-absolute]")) address.textContent = new URL(address.textContent, location);
 listen();
 warn();
 setInterval(warn, 10_000);
