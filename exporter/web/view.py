@@ -38,7 +38,7 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What officials say: `by` whom, opened `at` (unix seconds, None when unsaid); `url` is empty when there is none."""
+    """What officials say: `by` whom, `at` when (unix seconds, None when unsaid); `url` may be empty."""
 
     by: str
     words: str
