@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from exporter.web.shelf import answer
-from exporter.web.site import LANGUAGE, SITE, Place, Site, place_of, policy, render
+from exporter.web.site import LANGUAGE, SITE, Place, Site, place_of, policy, render, service_of
 from exporter.web.streams import version_of
 from exporter.web.view import View, view
 from exporter.web.words import Words
@@ -44,10 +44,7 @@ async def service(request: web.Request) -> web.Response:
 
 def named(request: web.Request) -> str:
     """The service that is asked for; 404 says that there is none of that name."""
-    name = request.match_info["service"]
-    if name not in request.app[SITE].store.verdicts:
-        raise web.HTTPNotFound(reason="no such service is watched here; / lists those that are")
-    return name
+    return service_of(request).name
 
 
 def origins(site: Site, name: str) -> tuple[str, ...]:

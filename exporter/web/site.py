@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -31,7 +32,7 @@ class Site:
     """`reload` returns the mistakes of a configuration that was not applied; `ready` tells of first results.
 
     `crowds` and `intake` are there for as long as the program runs, whatever a reload says of signals. `streams` are
-    rung after each judgement.
+    rung after each judgement, `files` are those of the configuration.
     """
 
     store: Store
@@ -43,6 +44,7 @@ class Site:
     crowds: Crowds | None = None
     intake: Intake | None = None
     streams: Streams = field(default_factory=Streams)
+    files: Sequence[Path] = ()
 
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)
@@ -150,7 +152,7 @@ def service_of(request: web.Request) -> Service:
     for service in request.app[SITE].store.config.services:
         if service.name == name:
             return service
-    raise web.HTTPNotFound(reason=f"no service {name[:100]!a} is watched here; see /")
+    raise web.HTTPNotFound(reason="no such service is watched here; / lists those that are")
 
 
 @contextmanager

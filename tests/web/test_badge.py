@@ -92,4 +92,4 @@ async def test_nothing_in_it_is_against_our_own_policy(served: Served) -> None:
 
 async def test_a_service_that_is_not_there_is_said_so(served: Served) -> None:
     status, text, _ = await served.get("/%3Cscript%3E/badge.svg")
-    assert (status, text) == (404, "404: no service '<script>' is watched here; see /.\n")
+    assert (status, text) == (404, "404: no such service is watched here; / lists those that are.\n")

@@ -147,7 +147,7 @@ async def test_entries_of_two_services_have_nothing_in_common(served: Served) ->
 
 async def test_a_service_that_is_not_there_is_said_so(served: Served) -> None:
     status, text, _ = await served.get("/tiktak/feed.atom")
-    assert (status, text) == (404, "404: no service 'tiktak' is watched here; see /.\n")
+    assert (status, text) == (404, "404: no such service is watched here; / lists those that are.\n")
 
 
 async def test_a_history_that_cannot_be_read_is_said_so(served: Served) -> None:
