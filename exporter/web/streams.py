@@ -25,7 +25,7 @@ BEAT = 15.0
 ALIVE = b"event: alive\ndata: judging\n\n"
 
 PAUSE = 5.0
-"""Seconds between two events while the answer stays: sentences may count reports that come every moment."""
+"""Seconds until an event is made anew while the answer stays; another answer is told at once."""
 
 Key = tuple[str, str]
 """What is listened to: a service, and the code of the language."""
@@ -33,7 +33,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`version` is that of what the page shows; `answer` may not wait when it changes; `body` is as it goes out."""
+    """`version` is that of what the page shows; `body` is as it goes out."""
 
     version: str
     answer: str
@@ -42,9 +42,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where events come from: `state` is quick, equal while nothing changed, and None when nothing will come again."""
+    """Where events come from; `answer` is quick, and None when nothing will come again."""
 
-    state: Callable[[], object]
+    answer: Callable[[], str | None]
     make: Callable[[], Event]
 
 
@@ -54,49 +54,45 @@ def version_of(content: str) -> str:
 
 
 class Channel:
-    """One thing that is listened to; `newest` is what whoever comes is told."""
+    """One thing that is listened to, and its newest event."""
 
     def __init__(self, source: Source, now: float) -> None:
         self.ended = False
         self.listeners = 0
         self.newest = source.make()
         self._source = source
-        self._state = source.state()
         self._made_at = now
+        self._doubted = False
         self._turn = asyncio.Event()
 
     async def turn(self) -> None:
         """Return when there may be something to be told."""
         await self._turn.wait()
 
-    def look(self, now: float, patient: bool = True) -> None:
-        """Tell all what is new, if the state is another; a patient look lets what is not urgent wait."""
-        if self._source.state() != self._state:
-            self.renew(now, PAUSE if patient else 0.0)
+    def doubt(self) -> None:
+        """Somebody shows another version than the newest, and theirs may be newer: they wait for the next look."""
+        self._doubted = True
 
-    def renew(self, now: float, pause: float = 0.0) -> None:
-        """Make what is newest anew, and tell all if it is another; with the same answer not within the pause."""
-        state = self._source.state()
-        if state is None:
+    def look(self, now: float, beats: bool) -> None:
+        """Make an event anew if it is time, and give all their turn if there is something to be told."""
+        answer, before = self._source.answer(), self.newest.version
+        if answer is None:
             self.end()
             return
-        made = self._source.make()
-        if made.answer == self.newest.answer and now - self._made_at < pause:
-            return
-        self._state = state
-        if made.version != self.newest.version:
-            self.newest, self._made_at = made, now
-            self.wake()
-
-    def wake(self) -> None:
-        """Give all their turn."""
-        self._turn.set()
-        self._turn.clear()
+        told, self._doubted = beats or self._doubted, False
+        if told or answer != self.newest.answer or now - self._made_at >= PAUSE:
+            self.newest, self._made_at = self._source.make(), now
+        if told or self.newest.version != before:
+            self._wake()
 
     def end(self) -> None:
         """Nothing comes any more."""
         self.ended = True
-        self.wake()
+        self._wake()
+
+    def _wake(self) -> None:
+        self._turn.set()
+        self._turn.clear()
 
 
 class Streams:
@@ -110,12 +106,10 @@ class Streams:
 
     @contextmanager
     def listen(self, key: Key, source: Source) -> Iterator[Channel]:
-        """A channel for as long as somebody listens to it; its newest event is as new as can be."""
+        """A channel for as long as somebody listens to it."""
         channel = self._channels.get(key)
         if channel is None:
             channel = self._channels[key] = Channel(source, self._now())
-        else:
-            channel.look(self._now(), patient=False)
         channel.listeners += 1
         self.count += 1
         try:
@@ -135,7 +129,12 @@ class Streams:
         if beats:
             self._beaten_at = now
         for key, channel in list(self._channels.items()):
-            self._ring(channel, now, beats)
+            try:
+                channel.look(now, beats)
+            except Exception as error:
+                # A page that cannot be made must not end the judging; who listens comes again, and asks for the page.
+                log.exception("an event cannot be made", extra={"service": key[0]}, exc_info=error)
+                channel.end()
             if channel.ended:
                 del self._channels[key]
 
@@ -144,17 +143,3 @@ class Streams:
         for channel in self._channels.values():
             channel.end()
         self._channels.clear()
-
-    @staticmethod
-    def _ring(channel: Channel, now: float, beats: bool) -> None:
-        try:
-            if beats:
-                # What is shown may be another with the same state: it names days, and tells of the past.
-                channel.renew(now)
-                channel.wake()
-            else:
-                channel.look(now)
-        except Exception as error:
-            # A page that cannot be made must not end the judging: whoever listens comes again and hears what is wrong.
-            log.exception("an event cannot be made", exc_info=error)
-            channel.end()
