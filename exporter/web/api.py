@@ -27,12 +27,12 @@ _Parsed = TypeVar("_Parsed")
 
 def told(request: web.Request, key: Hashable, make: Callable[[], Mapping[str, Any]]) -> web.Response:
     """The JSON object that `make` gives, with `generated_at`."""
-    return answer(request, key, lambda: stamped(make()), "application/json", _OPEN)
+    return answer(request, key, lambda: stamped(make(), time.time()), "application/json", _OPEN)
 
 
-def stamped(value: Mapping[str, Any]) -> Stamped:
-    """JSON with the time of now in it."""
-    return Stamped(json.dumps({"generated_at": iso(time.time()), **value}), json.dumps(value))
+def stamped(value: Mapping[str, Any], now: float) -> Stamped:
+    """JSON with the time in it."""
+    return Stamped(json.dumps({"generated_at": iso(now), **value}), json.dumps(value))
 
 
 def iso(seconds: float) -> str:

@@ -34,7 +34,14 @@ def answer(
 ) -> web.Response:
     """The page under `key` (which begins with the page's kind), or 304 to whoever has it."""
     copy = request.app[SHELF].copy(key, make, request.app[SITE].store.config)
-    return give(request, copy, content_type, {"Cache-Control": _caching(request, max_age), **(headers or {})})
+    return give(request, copy, content_type, {"Cache-Control": caching(request, max_age), **(headers or {})})
+
+
+def caching(request: web.Request, max_age: int = MAX_AGE) -> str:
+    """What caches are told: how many seconds they may serve it without asking."""
+    # `public` would let a cache give to everybody what was asked for with a password.
+    whose = "private" if "Authorization" in request.headers else "public"
+    return f"{whose}, max-age={max_age}, stale-while-revalidate={max_age}, stale-if-error={STALE_FOR}"
 
 
 def give(request: web.Request, copy: Copy, content_type: str, headers: Mapping[str, str]) -> web.Response:
@@ -47,12 +54,6 @@ def give(request: web.Request, copy: Copy, content_type: str, headers: Mapping[s
         fixed["Content-Encoding"] = "gzip"
     charset = None if content_type.startswith(_WITHOUT_CHARSET) else "utf-8"
     return web.Response(body=packed or copy.body, content_type=content_type, charset=charset, headers=fixed)
-
-
-def _caching(request: web.Request, max_age: int) -> str:
-    # `public` would let a cache give to everybody what was asked for with a password.
-    whose = "private" if "Authorization" in request.headers else "public"
-    return f"{whose}, max-age={max_age}, stale-while-revalidate={max_age}, stale-if-error={STALE_FOR}"
 
 
 def _has(request: web.Request, tag: str) -> bool:

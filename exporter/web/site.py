@@ -91,10 +91,15 @@ def link(url: str) -> str:
 
 def policy(*connect: str) -> str:
     """The Content-Security-Policy of a page whose script may ask these origins besides our own."""
+    return f"{own_policy(*connect)}; frame-ancestors 'none'"
+
+
+def own_policy(*connect: str) -> str:
+    """As far as a page can say it itself, which it does in an export: no header comes with it there."""
     asked = " ".join(("'self'", *connect))
     return (
         f"default-src 'none'; style-src 'self'; script-src 'self'; connect-src {asked}; "
-        "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "img-src 'self'; form-action 'self'; base-uri 'none'"
     )
 
 
@@ -128,7 +133,7 @@ _templates.globals["asset"] = Place.asset
 
 def render(template: str, place: Place, **values: Any) -> str:
     """A template in a language; in it, `say` is that language's and `tell` tells a sentence of a verdict."""
-    words = {"place": place, "say": place.language.say, "tell": place.language.tell}
+    words = {"place": place, "say": place.language.say, "tell": place.language.tell, "policy": own_policy()}
     return _templates.get_template(template).render(words | values)
 
 
