@@ -97,8 +97,8 @@ class Program:
             try:
                 loaded = await asyncio.to_thread(config.load, self._settings.files, os.environ)
             except ConfigError as error:
-                self._own.configuration_refused()
                 mistakes = [str(mistake) for mistake in error.mistakes]
+                self._own.configuration_refused(mistakes)
                 log.error("configuration not applied", extra={"mistakes": mistakes})
                 return mistakes
             self.apply(loaded)
@@ -116,6 +116,7 @@ class Program:
             ready=self._ready,
             crowds=self._crowds,
             intake=self._intake,
+            files=self._settings.files,
             streams=self._streams,
         )
         server = await self._listen(site)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, disable_created_metrics
@@ -12,6 +12,7 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from exporter import __version__
 from exporter.metrics import text
@@ -23,7 +24,7 @@ _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 
 
 class Own:
-    """What the main process says of itself and its workers."""
+    """What the main process says of itself and its workers; `mistakes` are of the newest configuration, if refused."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -43,6 +44,7 @@ class Own:
             "outage_exporter_worker_restarts", "Workers that ended and were replaced.", registry=registry
         )
         self._restarts_known = 0
+        self.mistakes: tuple[str, ...] = ()
         self._skipped = Counter(
             "outage_exporter_runs_skipped", "Scheduled runs that did not take place.", ("reason",), registry=registry
         )
@@ -51,11 +53,13 @@ class Own:
 
     def configuration_applied(self, at: float) -> None:
         """A configuration is in use since `at`, unix seconds."""
+        self.mistakes = ()
         self._applied.set(1)
         self._applied_at.set(at)
 
-    def configuration_refused(self) -> None:
-        """The newest configuration has a mistake; the one before stays."""
+    def configuration_refused(self, mistakes: Sequence[str]) -> None:
+        """The newest configuration has these; the one before stays."""
+        self.mistakes = tuple(mistakes)
         self._applied.set(0)
 
     def observe_lag(self, seconds: float) -> None:
@@ -74,12 +78,26 @@ class Own:
         self._restarts_known = restarts
         self._in_flight.set(in_flight)
 
+    def samples(self) -> dict[str, float]:
+        """The same numbers for a page that shows them: those without labels by name, others as `name{label}`."""
+        found = (sample for family in self._registry.collect() for sample in family.samples)
+        return {_named(sample): sample.value for sample in found}
+
+    def lag(self, ratio: float) -> float | None:
+        """Seconds within which this share of the scheduled runs began, as the bound of a bucket; None before any."""
+        return self._lag.bound(ratio)
+
     def render(self, openmetrics: bool) -> bytes:
         """These families as text; in OpenMetrics they are the last, with `# EOF` behind them."""
         if openmetrics:
             page: bytes = generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]
             return page
         return generate_latest(self._registry)
+
+
+def _named(sample: Sample) -> str:
+    values = ",".join(sample.labels.values())
+    return f"{sample.name}{{{values}}}" if values else str(sample.name)
 
 
 def _gauge(registry: CollectorRegistry, name: str, explained: str) -> Gauge:
@@ -95,6 +113,10 @@ class _Lag(Collector):
     def observe(self, seconds: float) -> None:
         self._counts[bisect_left(_LAG_BUCKETS, seconds)] += 1
         self._sum += seconds
+
+    def bound(self, ratio: float) -> float | None:
+        cumulative = list(accumulate(self._counts))
+        return _LAG_BUCKETS[bisect_left(cumulative, ratio * cumulative[-1])] if cumulative[-1] else None
 
     def collect(self) -> Iterator[Metric]:
         buckets = [(text.bound(le), n) for le, n in zip(_LAG_BUCKETS, accumulate(self._counts), strict=True)]

@@ -14,6 +14,7 @@ from exporter.web import (
     health,
     home,
     incidents,
+    internals,
     metrics,
     openapi,
     operations,
@@ -36,7 +37,7 @@ __all__ = ["Public", "Server", "Shelf", "Site", "Streams", "allow_many", "applic
 
 # The last two answer at the name of any service: what has an address of its own comes before them.
 PUBLIC = (badge, events, feed, health, home, incidents, openapi, reports, static, status, thanks, past, service)
-OPERATORS = (metrics, operations, probes)
+OPERATORS = (internals, metrics, operations, probes)
 
 _LARGEST = 1 << 20  # bytes of a request's body, where a page has no limit of its own
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from exporter.web.site import SITE
+from exporter.web.accepted import weights
+from exporter.web.site import SITE, html
 
 routes = web.RouteTableDef()
 
@@ -23,4 +24,7 @@ async def reload(request: web.Request) -> web.Response:
 
 @routes.get("/config")
 async def config(request: web.Request) -> web.Response:
-    return web.Response(text=request.app[SITE].store.config.shown)
+    shown = request.app[SITE].store.config.shown
+    if "text/html" in weights(request.headers.get("Accept", "")):
+        return html("configuration.html", shown=shown)
+    return web.Response(text=shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,9 +11,11 @@ import aiohttp
 import bcrypt
 
 from exporter import web
+from exporter.crowd import Crowds
 from exporter.history import History
 from exporter.metrics import Own
 from exporter.model import Config
+from exporter.signals.reports import Intake
 from tests.configurations import Running, config
 from tests.servers.ports import free_port
 
@@ -32,9 +35,25 @@ class Served:
         self.history = History(folder / "data")
         self.port, self.public_port = free_port(), free_port()
         self._web_config, self._here = web_config, here
+        self.crowds = Crowds(self.history.buckets, time.time)
+        self.intake = Intake(self.crowds.add, time.time)
         self.site = web.Site(
-            self.running.store, self.running.page, Own(), self.history, self._reload, lambda: self.ready
+            store=self.running.store,
+            page=self.running.page,
+            own=Own(),
+            history=self.history,
+            reload=self._reload,
+            ready=lambda: self.ready,
+            crowds=self.crowds,
+            intake=self.intake,
         )
+        self.apply(self.running.store.config)
+
+    def apply(self, loaded: Config) -> None:
+        """Make this the configuration, as the program does."""
+        self.running.apply(loaded)
+        self.crowds.apply(loaded)
+        self.intake.apply(loaded)
 
     async def __aenter__(self) -> Self:
         shelf = web.Shelf()
@@ -54,6 +73,11 @@ class Served:
         for session in (self.session, self.as_sent, self.public):
             await session.close()
         await self.server.close()
+        self.close()
+
+    def close(self) -> None:
+        """Of what was never entered."""
+        self.intake.close()
         self.history.close()
 
     async def _reload(self) -> list[str]:

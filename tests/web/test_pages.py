@@ -14,7 +14,7 @@ import pytest
 from exporter.model import Reason, Signal
 from exporter.readings import Fault, Heard, Notice, Reading
 from exporter.web import connections
-from tests.configurations import NOW, config, failed, ok
+from tests.configurations import NOW, failed, ok
 from tests.web.served import Served
 
 
@@ -33,14 +33,6 @@ async def test_the_front_page_says_the_verdict_in_words_and_runs_no_script(serve
     assert "TikTok" in text
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "<script" not in text
-
-
-async def test_the_front_page_says_alternatives_last(served: Served) -> None:
-    loaded = config("home", "page")
-    served.running.apply(replace(loaded, services=tuple(reversed(loaded.services))))
-    _, text, _ = await served.get("/")
-    titles = [line for line in text.splitlines() if line.startswith("<caption>")]
-    assert titles == [f"<caption>{title} by feature and region</caption>" for title in ("TikTok", "YouTube Shorts")]
 
 
 async def test_what_a_server_said_is_escaped(served: Served) -> None:
@@ -117,22 +109,6 @@ async def test_status_says_cause_confidence_evidence_and_every_signal(served: Se
         ("ioda", False, {"format": 3}),
     ]
     assert said["signals"][1]["succeeded_at"] is None
-
-
-async def test_the_front_page_quotes_officials_once_links_them_and_names_who_is_silent(served: Served) -> None:
-    with_signals(served, NOTICE)
-    _, text, _ = await served.get("/")
-    assert text.count("Uploads &lt;b&gt;fail&lt;/b&gt;.") == 1
-    assert '<a href="https://status.example/1"' in text
-    assert "<small>ioda has not spoken yet: &lt;b&gt;html&lt;/b&gt; for JSON." in text
-    assert "Confidence: <strong>" in text
-
-
-async def test_the_front_page_links_no_address_that_is_a_command(served: Served) -> None:
-    with_signals(served, replace(NOTICE, url="javascript:alert(1)"))
-    _, text, _ = await served.get("/")
-    assert "Uploads" in text
-    assert "javascript" not in text
 
 
 async def test_metrics_are_negotiated_and_compressed_when_asked(served: Served) -> None:

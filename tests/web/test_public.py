@@ -128,7 +128,7 @@ async def test_a_public_address_that_is_none_is_said_so_and_nothing_listens(tmp_
         await web.serve(web.application(served.site), [f"127.0.0.1:{port}"], None, public)
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
-    served.history.close()
+    served.close()
 
 
 async def test_one_address_for_both_is_a_mistake(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ async def test_one_address_for_both_is_a_mistake(tmp_path: Path) -> None:
     public = web.Public(web.public_application(served.site), (address,))
     with pytest.raises(OSError, match=f"cannot listen on {address}: Address already in use"):
         await web.serve(web.application(served.site), [address], None, public)
-    served.history.close()
+    served.close()
 
 
 async def test_a_slash_too_many_leads_to_the_page_and_to_no_other_site(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ async def test_an_address_that_is_none_is_said_so(tmp_path: Path, address: str) 
     served = Served(tmp_path)
     with pytest.raises(OSError, match="is not an address to listen on"):
         await web.serve(web.application(served.site), [address], None)
-    served.history.close()
+    served.close()
 
 
 async def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
