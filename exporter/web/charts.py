@@ -33,7 +33,7 @@ _HEIGHTS = {Answer.UP: 16, Answer.UNKNOWN: 16, Answer.DEGRADED: 22, Answer.PARTI
 class Run:
     """Neighbouring slots that say the same, from `start` to `end` (unix seconds), each `slot` seconds long.
 
-    `answer` is the worst in them, UNKNOWN when nobody watched; `path` draws them.
+    `answer` is the worst in them, UNKNOWN when nobody watched; `path` draws them as strokes, BAR units wide.
     """
 
     start: float
@@ -86,7 +86,7 @@ def _alike(bar: _Bar) -> tuple[Answer, int]:
 
 def _run(bars: Sequence[_Bar]) -> Run:
     height = _HEIGHTS[bars[0].answer]
-    path = "".join(f"M{STEP * bar.number} {HEIGHT - height}h{BAR}v{height}h-{BAR}z" for bar in bars)
+    path = f"M{STEP * bars[0].number + BAR / 2:g} {HEIGHT}v-{height}" + f"m{STEP} {height}v-{height}" * (len(bars) - 1)
     return Run(bars[0].start, bars[-1].end, bars[0].length, bars[0].answer, _added(bars), path)
 
 

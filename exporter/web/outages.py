@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 MOST = 1000
 """Incidents of a service that pages look at, the newest."""
 
+_LATELY = 20  # incidents
 _DAY = 86400.0
 _OUTAGES = (Answer.PARTIAL, Answer.DOWN)
 
@@ -46,15 +47,15 @@ class Past:
     documented: tuple[PastOutage, ...]
     periods: tuple[Period, ...]
 
-    @property
-    def outages(self) -> tuple[Incident, ...]:
-        """Those that were partly down or down, and are over."""
-        return tuple(one for one in self.incidents if one.worst in _OUTAGES and one.ended is not None)
 
-    @property
-    def typical(self) -> float | None:
-        """How long an outage of the last year took, in seconds."""
-        return self.periods[-1].typical
+def last_outage(site: Site, name: str) -> Incident | None:
+    """The last that was partly down or down and is over; None when there was none lately, or nobody can say."""
+    try:
+        found = site.history.incidents.incidents(name, _LATELY)
+    except OSError as error:
+        log.error("the last outage cannot be told", extra={"reason": str(error)})
+        return None
+    return next((one for one in found if one.worst in _OUTAGES and one.ended is not None), None)
 
 
 def past(site: Site, name: str, now: float) -> Past | None:

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from exporter.web.lately import lately
+from exporter.web.outages import past
 from exporter.web.shelf import answer
-from exporter.web.site import LANGUAGE, SITE, Place, Site, place_of, policy, render, service_of
+from exporter.web.site import LANGUAGE, SITE, Place, Site, own_policy, place_of, policy, render, service_of
 from exporter.web.streams import version_of
 from exporter.web.view import View, view
 from exporter.web.words import Words
@@ -57,7 +59,13 @@ def origins(site: Site, name: str) -> tuple[str, ...]:
 
 def service_page(site: Site, name: str, place: Place) -> str:
     values = _values(site, name, place)
-    return render("service.html", place, glance=_glance(values["view"], place, values), **values)
+    values |= {
+        "glance": _glance(values["view"], place, values),
+        "policy": own_policy(*origins(site, name)),
+        "lately": lately(site, name, values["now"]),
+        "past": past(site, name, values["now"]),
+    }
+    return render("service.html", place, **values)
 
 
 def glance(site: Site, name: str, place: Place) -> Glance:
@@ -74,4 +82,4 @@ def _glance(shown: View, place: Place, values: dict[str, Any]) -> Glance:
 
 def _values(site: Site, name: str, place: Place) -> dict[str, Any]:
     now = time.time()
-    return {"view": view(site, name, now), "words": Words(place.language, now), "now": now, "path": name}
+    return {"view": view(site, name), "words": Words(place.language, now), "now": now, "path": name}

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.evidence import NOTHING, Evidence, Statement
-from exporter.history.lately import SLOT
+from exporter.history import Incident
+from exporter.languages import Text, text
 from exporter.model import Answer, Cause, Config, Service, State
 from exporter.verdict import Verdict
-from exporter.web import charts
-from exporter.web.charts import Chart, Strip
-from exporter.web.outages import Past, past
+from exporter.web.outages import last_outage
 from exporter.web.site import Site, link
-
-log = logging.getLogger(__name__)
-
-SLOTS, DAYS = 96, 90
-"""Of the two strips."""
 
 FEW_REGIONS = 6
 """So many stand side by side; of more, each is a line of its own."""
 
 _QUOTED = "said.quote"  # the sentence that quotes officials, who are quoted with their links instead
+_CUT = "said.cut"  # the one that tells an operator that it is their line: of a visitor it would be untrue
 _BAD_ANSWERS = (Answer.DOWN, Answer.PARTIAL, Answer.DEGRADED)
 _BAD_STATES = (State.DOWN, State.DEGRADED)
 
@@ -56,24 +50,13 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class Lately:
-    """The last 24 hours and 90 days, as far as the history can tell."""
-
-    day: Strip
-    months: Strip
-    pace: Chart | None
-    reports: Chart | None
-    first: float
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """A service at a time. Times are unix seconds.
 
     `since` is the first evidence of what is wrong, or of our not knowing, None while it is up; `started` that of the
     incident that is open. `sentences` are the evidence without the `quotes`, which are shown with their links.
-    `hit_features` and `hit_regions` are those in which something is wrong. `past` and `lately` are None when the
-    history cannot be read. `checked` is when it was last probed, to the minute, None before the first.
+    `hit_features` and `hit_regions` are those in which something is wrong; `last` is the last outage that is over.
+    `checked` is when it was last probed, to the minute, None before the first.
     """
 
     service: Service
@@ -90,8 +73,7 @@ class View:
     regions: tuple[str, ...]
     blind: tuple[str, ...]
     grid: Grid
-    lately: Lately | None
-    past: Past | None
+    last: Incident | None
     alternatives: tuple[Alternative, ...]
     advice: str
     takes_reports: bool
@@ -110,11 +92,16 @@ class View:
         return self.verdict.answer
 
     @property
+    def fine_features(self) -> tuple[str, ...]:
+        """Those that are up."""
+        return tuple(name for name, answer in self.verdict.features.items() if answer is Answer.UP)
+
+    @property
     def support(self) -> str:
         return link(self.service.support)
 
 
-def view(site: Site, name: str, now: float) -> View:
+def view(site: Site, name: str) -> View:
     """Of a service that is configured; KeyError when it is not."""
     store = site.store
     verdict, evidence = store.verdicts[name], store.evidence.get(name, NOTHING)
@@ -129,7 +116,7 @@ def view(site: Site, name: str, now: float) -> View:
         pending=pending,
         since=None if verdict.answer is Answer.UP else verdict.since or store.since.get(name),
         started=incident.started if incident else None,
-        sentences=tuple(one for one in verdict.sentences if getattr(one, "key", "") != _QUOTED),
+        sentences=tuple(_said(verdict)),
         quotes=tuple(_quote(statement, evidence) for statement in evidence.statements),
         silent=evidence.silent,
         hit_features=tuple(one for one, answer in verdict.features.items() if answer in _BAD_ANSWERS),
@@ -137,8 +124,7 @@ def view(site: Site, name: str, now: float) -> View:
         regions=regions,
         blind=tuple(region for region in regions if not store.sights[region].seeing),
         grid=grid(verdict, regions),
-        lately=_lately(site, name, now),
-        past=past(site, name, now),
+        last=last_outage(site, name),
         alternatives=_alternatives(site, service),
         advice=_advice(verdict, pending),
         takes_reports=site.intake is not None and site.intake.signal is not None and name in site.intake.services,
@@ -158,6 +144,13 @@ def grid(verdict: Verdict, regions: Sequence[str]) -> Grid:
             for line in lines
         ),
     )
+
+
+def _said(verdict: Verdict) -> Iterator[str]:
+    for sentence in verdict.sentences:
+        key = sentence.key if isinstance(sentence, Text) else ""
+        if key != _QUOTED:
+            yield text("page.cut") if key == _CUT else sentence
 
 
 def _quote(statement: Statement, evidence: Evidence) -> Quote:
@@ -188,22 +181,3 @@ def _checked(site: Site, name: str) -> float | None:
     records = site.store.records.items()
     newest = max((record.track.last_at for (service, _, _), record in records if service == name), default=0.0)
     return newest // 60 * 60 if newest else None
-
-
-def _lately(site: Site, name: str, now: float) -> Lately | None:
-    try:
-        day = site.history.lately.answers(name, now)
-        months = site.history.lately.days(name, now, DAYS)
-        paces = site.history.lately.paces(name, now)
-    except OSError as error:
-        log.error("the last days cannot be told", extra={"reason": str(error)})
-        return None
-    first = (now // SLOT - SLOTS + 1) * SLOT
-    reported = site.crowds.lately(name, SLOTS) if site.crowds is not None else []
-    return Lately(
-        day=charts.strip(day, now),
-        months=charts.strip(months, now),
-        pace=charts.pace(paces, first),
-        reports=charts.counts([bucket for bucket in reported if bucket.start >= first], first),
-        first=first,
-    )
