@@ -26,9 +26,10 @@ function localise(root) {
   const today = new Date().toDateString();
   for (const time of root.querySelectorAll("time[datetime*='T']")) {
     const then = new Date(time.dateTime);
-    const day = then.toDateString() === today ? {} : { day: "numeric", month: "short" };
-    if (then.getFullYear() !== new Date().getFullYear()) day.year = "numeric";
-    const clock = { hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+    const inChart = "clock" in time.dataset;
+    const day = inChart || then.toDateString() === today ? {} : { day: "numeric", month: "short" };
+    if (!inChart && then.getFullYear() !== new Date().getFullYear()) day.year = "numeric";
+    const clock = { hour: "2-digit", minute: "2-digit", timeZoneName: inChart ? undefined : "short" };
     time.title = time.textContent;
     time.textContent = then.toLocaleString(document.documentElement.lang, { ...day, ...clock });
   }
