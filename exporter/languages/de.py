@@ -208,7 +208,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "page.pending": "Die ersten Messungen laufen: die Antwort kommt in ein bis zwei Minuten.",
     "page.since": "Seit",
     "page.last_outage": "Letzte Störung:",
-    "page.features": "Was",
+    "page.features": "Betroffen",
     "page.regions": "Wo",
     "page.more": "{n} weitere",
     "page.blocked_in": "Gesperrt in",
@@ -264,6 +264,13 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "strip.unknown": "nicht beobachtet",
     "page.unchecked": "Noch nicht gemessen",
     "page.feed_of": "Störungen von {title}",
+    # A service's page: what is the same of several features or regions.
+    "many.down": "{feature}: ausgefallen in {votes} von {regions} ({where}){why}.",
+    "many.degraded": "{feature}: eingeschränkt in {votes} von {regions} ({where}){why}.",
+    "many.blocked": "{feature}: weisen unsere Messungen ab, was über andere nichts sagt, in {where}{why}.",
+    "many.unknown": "{feature}: nicht zu beurteilen in {where}{why}.",
+    "many.blind": "Die Regionen {region} erreichen das Internet nicht: {why}.",
+    "many.why": ", zum Beispiel{why}",
     # A service's page: what to do now.
     "advice": "Was jetzt hilft",
     "advice.support": "Hilfe von {title}",

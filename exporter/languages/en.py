@@ -201,7 +201,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "page.pending": "The first probes are under way: the answer comes within a minute or two.",
     "page.since": "Since",
     "page.last_outage": "Last outage:",
-    "page.features": "What",
+    "page.features": "Affected",
     "page.regions": "Where",
     "page.more": "{n} more",
     "page.blocked_in": "Blocked in",
@@ -257,6 +257,13 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "strip.unknown": "nobody watched",
     "page.unchecked": "Not probed yet",
     "page.feed_of": "Outages of {title}",
+    # A service's page: what is the same of several features or regions.
+    "many.down": "{feature} are down in {votes} of {regions} ({where}){why}.",
+    "many.degraded": "{feature} are degraded in {votes} of {regions} ({where}){why}.",
+    "many.blocked": "{feature} turn our probes away, which says nothing about others, in {where}{why}.",
+    "many.unknown": "{feature} cannot be judged in {where}{why}.",
+    "many.blind": "{region} are blind: {why}.",
+    "many.why": ", for example{why}",
     # A service's page: what to do now.
     "advice": "What to do now",
     "advice.support": "Help by {title}",

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from exporter.evidence import NOTHING, Evidence, Statement
 from exporter.history import Incident
-from exporter.languages import Text, text
 from exporter.model import Answer, Cause, Config, Service, State
 from exporter.verdict import Verdict
 from exporter.web.outages import last_outage
 from exporter.web.site import Site, link
+from exporter.web.told import told
 
 FEW_REGIONS = 6
 """So many stand side by side; of more, each is a line of its own."""
 
-_QUOTED = "said.quote"  # the sentence that quotes officials, who are quoted with their links instead
-_CUT = "said.cut"  # the one that tells an operator that it is their line: of a visitor it would be untrue
 _BAD_ANSWERS = (Answer.DOWN, Answer.PARTIAL, Answer.DEGRADED)
 _BAD_STATES = (State.DOWN, State.DEGRADED)
 
@@ -116,7 +114,7 @@ def view(site: Site, name: str) -> View:
         pending=pending,
         since=None if verdict.answer is Answer.UP else verdict.since or store.since.get(name),
         started=incident.started if incident else None,
-        sentences=tuple(_said(verdict)),
+        sentences=told(verdict),
         quotes=tuple(_quote(statement, evidence) for statement in evidence.statements),
         silent=evidence.silent,
         hit_features=tuple(one for one, answer in verdict.features.items() if answer in _BAD_ANSWERS),
@@ -144,13 +142,6 @@ def grid(verdict: Verdict, regions: Sequence[str]) -> Grid:
             for line in lines
         ),
     )
-
-
-def _said(verdict: Verdict) -> Iterator[str]:
-    for sentence in verdict.sentences:
-        key = sentence.key if isinstance(sentence, Text) else ""
-        if key != _QUOTED:
-            yield text("page.cut") if key == _CUT else sentence
 
 
 def _quote(statement: Statement, evidence: Evidence) -> Quote:
