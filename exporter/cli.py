@@ -1,4 +1,4 @@
-"""The command line: run, check, probe, config, replay, healthcheck. Flags in the Prometheus ecosystem's spelling."""
+"""The command line: run, check, probe, config, replay, export, healthcheck. Flags are spelled as in Prometheus."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import exporter
-from exporter import attempt, check, config, kinds, logs, replay, simulation, terminal
+from exporter import attempt, check, config, export, kinds, logs, replay, simulation, terminal
 from exporter.errors import ConfigError
 from exporter.model import Answer, Config, Endpoint, Pair, Result
 from exporter.net import Network
@@ -64,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_probe(commands.add_parser("probe", help="one probe, with everything that it saw"))
     _add_config(commands.add_parser("config", help="check, show or describe the configuration"))
     _add_replay(commands.add_parser("replay", help="a documented outage as OpenMetrics, for Prometheus' own history"))
+    _add_export(
+        commands.add_parser("export", help="the public pages of a running exporter as files, for any web server")
+    )
     _add_healthcheck(commands.add_parser("healthcheck", help="ask a running exporter whether it is healthy"))
     return parser
 
@@ -157,6 +160,14 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--histograms", action="store_true", help="write them too: three times the size")
     parser.set_defaults(command=_replay)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where to write; only what is another is written")
+    parser.add_argument(
+        "--url", default=f"http://127.0.0.1:{PORT}/export.tar", help="where they come from (%(default)s)"
+    )
+    parser.set_defaults(command=_export)
 
 
 def _add_healthcheck(parser: argparse.ArgumentParser) -> None:
@@ -322,6 +333,12 @@ def _replay(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         to = stack.enter_context(options.output.open("w", encoding="utf-8")) if options.output else sys.stdout
         to.writelines(replay.replay(seen, options.step or replay.default_step(outage)))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    done = export.export(options.url, options.folder)
+    print(f"{done.files} files in {options.folder}: {done.written} written, {done.removed} removed.")
     return 0
 
 

@@ -23,7 +23,7 @@ FLOORS = (
     "schedule+worker+wire+crew | history+state+crowd | listening",
     "metrics",
     "web",
-    "check | terminal | replay+simulation",
+    "check | terminal | export | replay+simulation",
     "main",
     "cli",
 )

@@ -10,6 +10,7 @@ from aiohttp import web
 from exporter.web import (
     badge,
     events,
+    export,
     feed,
     health,
     home,
@@ -30,13 +31,13 @@ from exporter.web.connections import allow_many
 from exporter.web.copies import Shelf
 from exporter.web.serving import Public, Server, serve
 from exporter.web.shelf import SHELF
-from exporter.web.site import SITE, Site, guard, secure
+from exporter.web.site import SITE, Site, guard, secure, slashless
 from exporter.web.streams import Streams
 
 __all__ = ["Public", "Server", "Shelf", "Site", "Streams", "allow_many", "application", "public_application", "serve"]
 
 # The last two answer at the name of any service: what has an address of its own comes before them.
-PUBLIC = (badge, events, feed, health, home, incidents, openapi, reports, static, status, thanks, past, service)
+PUBLIC = (badge, events, export, feed, health, home, incidents, openapi, reports, static, status, thanks, past, service)
 OPERATORS = (internals, metrics, operations, probes)
 
 _LARGEST = 1 << 20  # bytes of a request's body, where a page has no limit of its own
@@ -53,11 +54,10 @@ def public_application(site: Site, shelf: Shelf | None = None) -> web.Applicatio
 
 
 def _application(site: Site, shelf: Shelf, pages: Iterable[ModuleType]) -> web.Application:
-    # An address that ends with a slash too many leads to the page without it.
-    slashless = web.normalize_path_middleware(append_slash=False, remove_slash=True, merge_slashes=False)
     app = web.Application(middlewares=[guard, slashless], client_max_size=_LARGEST)
     app[SITE] = site
     app[SHELF] = shelf
+    app[export.EXPORT] = export.Export()
     app.on_response_prepare.append(secure)
     app.on_shutdown.append(events.end)
     for page in pages:
