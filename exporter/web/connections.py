@@ -24,6 +24,7 @@ HEADER_LIMIT = 16384
 """Bytes of a request's first line, and of each of its headers."""
 
 _IDLE_FOR = 300.0  # seconds that a connection is kept between two requests: longer than any scrape interval
+_LINGERING = 5.0  # seconds in which the rest of a body is thrown away that nobody wanted
 _DESCRIPTORS_KEPT = 256  # for all that is no connection: databases, workers, signals, files
 _DESCRIPTORS_MOST = 65536
 
@@ -70,6 +71,9 @@ class Connections:
             keepalive_timeout=_IDLE_FOR,
             max_line_size=HEADER_LIMIT,
             max_field_size=HEADER_LIMIT,
+            lingering_time=_LINGERING,
+            # Nobody packs what they send us, but for a bomb.
+            auto_decompress=False,
         )
 
     def came(self, one: Connection) -> None:

@@ -178,7 +178,7 @@ async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        answer = web.Response(status=error.status, text=f"{error.status}: {error.reason}.\n")
+        answer = web.Response(status=error.status, text=f"{error.status}: {_sentence(error)}.\n")
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
     except ConnectionError:
@@ -190,6 +190,24 @@ async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable
             status=500, text="500: this page failed by a fault of this program; the log says where.\n"
         )
     return answer
+
+
+def _sentence(error: web.HTTPException) -> str:
+    """What a page says is wrong; where there is none, what can be said without one."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return f"this page takes {' and '.join(sorted(error.allowed_methods))} only"
+    return "there is no such page; the first is /" if error.reason == "Not Found" else error.reason
+
+
+@web.middleware
+async def slashless(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+    """An address with slashes too many leads to the page without them, here and nowhere else."""
+    path = request.rel_url.raw_path
+    is_missing = isinstance(request.match_info.http_exception, web.HTTPNotFound)
+    if is_missing and path.endswith("/"):
+        query = request.rel_url.raw_query_string
+        raise web.HTTPPermanentRedirect(f"/{path.strip('/')}{'?' if query else ''}{query}")
+    return await handler(request)
 
 
 async def secure(request: web.Request, answer: web.StreamResponse) -> None:

@@ -94,14 +94,14 @@ class Served:
             return answer.status, await answer.text(), answer.headers
 
 
-async def sent(port: int, request: bytes, within: float = 10.0) -> bytes:
-    """All that is answered to these bytes until the connection is closed, from the other side or after the time."""
+async def sent(port: int, request: bytes, enough: bytes | None = None, within: float = 10.0) -> bytes:
+    """All that is answered to these bytes until the connection is closed; or until `enough` is there, or it is late."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     answered = b""
     try:
         async with asyncio.timeout(within):
-            while piece := await reader.read(65536):
+            while (enough is None or enough not in answered) and (piece := await reader.read(65536)):
                 answered += piece
     except (TimeoutError, ConnectionError):
         pass
