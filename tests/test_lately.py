@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.history import History, Pace
+from exporter.history import History, Pace, formats
 from exporter.history.availability import DAY, GAP, KEEP_EVERY, SLOTS_KEPT
 from exporter.history.lately import SLOT, SLOTS
 from exporter.history.paces import SAMPLE
@@ -90,8 +90,15 @@ def test_of_an_answer_that_is_not_renewed_nothing_is_known(history: History) -> 
 
 def test_services_are_told_apart(history: History) -> None:
     watch(history, Answer.UP, NOON, 60.0)
-    watch(history, Answer.DOWN, NOON, 60.0, "snapchat")
-    assert known(history, NOON + 60.0) == {NOON: {Answer.UP: 60.0}}
+    watch(history, Answer.DOWN, NOON + 60.0, 30.0, "snapchat")
+    assert known(history, NOON + 80.0) == {NOON: {Answer.UP: 60.0}}
+
+
+def test_what_is_older_than_a_day_is_not_told_of_the_last(history: History) -> None:
+    watch(history, Answer.DOWN, NOON - SLOTS * SLOT, 60.0)
+    watch(history, Answer.UP, NOON - (SLOTS - 1) * SLOT, 60.0)
+    history.incidents.keep()
+    assert known(history, NOON) == {NOON - (SLOTS - 1) * SLOT: {Answer.UP: 60.0}}
 
 
 def test_the_last_three_months_are_90_days_that_end_with_today(history: History) -> None:
@@ -176,10 +183,11 @@ def test_a_slot_goes_on_after_a_restart_and_a_run_that_ends_late_counts_where_it
 
 
 def test_the_median_of_many_runs_is_that_of_a_fair_sample(history: History) -> None:
-    # Sorted, so that a sample of the first or of the last would be far off.
-    probe(history, NOON, *(number / 20_000 for number in range(20_000)))
+    # Sorted, so that a sample of the first or of the last would be far off; failures between them are no part of it.
+    for number in range(10_000):
+        probe(history, NOON, number / 10_000, None, None, None)
     (pace,) = history.lately.paces("tiktok", NOON)
-    assert (pace.runs, pace.failed) == (20_000, 0)
+    assert (pace.runs, pace.failed) == (40_000, 30_000)
     # Six standard deviations of the median of so many.
     assert pace.median == pytest.approx(0.5, abs=6 * 0.5 / SAMPLE**0.5)
 
@@ -210,6 +218,20 @@ def test_a_write_that_fails_counts_nothing_twice(tmp_path: Path, history: Histor
     history.incidents.keep()
     assert known(history, at + 30.0) == {NOON: {Answer.UP: 90.0}}
     assert history.lately.days("tiktok", at + 30.0)[-1].seconds == {Answer.UP: 90.0}
+
+
+def test_a_file_of_an_earlier_version_has_its_days_and_goes_on(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "history.sqlite", isolation_level=None)
+    for statement in formats.STEPS[0]:
+        old.execute(statement)
+    old.execute("PRAGMA user_version = 1")
+    old.execute("INSERT INTO answered VALUES ('tiktok', 20000, 'down', 60.0)")
+    old.close()
+    history = History(tmp_path)
+    at = watch(history, Answer.UP, NOON, 90.0)
+    assert history.lately.days("tiktok", at)[-1].seconds == {Answer.DOWN: 60.0, Answer.UP: 90.0}
+    assert known(history, at) == {NOON: {Answer.UP: 90.0}}
+    history.close()
 
 
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
