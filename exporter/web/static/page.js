@@ -16,6 +16,7 @@ let livedAt = Math.min(1000 * body.dataset.checked || Date.now(), Date.now()); /
 let refreshing = 0;
 let hiding = 0;
 let rounds = 0;
+let title = document.title;
 
 const around = (time) => time * (0.75 + Math.random() / 2);
 const isOld = () => Date.now() - livedAt > OLD_AFTER;
@@ -52,13 +53,17 @@ function renew(old, fresh) {
   else old.replaceChildren(...after);
 }
 
-function show(fresh, title) {
+function entitle(said) {
+  title = said;
+  document.title = isOld() ? `? ${said}` : said;
+}
+
+function show(fresh, said) {
   const { answer, announce } = fresh.dataset;
   const changed = answer !== glance.dataset.answer;
-  const said = document.getElementById("announce");
-  if (said && announce !== glance.dataset.announce) said.textContent = announce;
+  if (announce !== glance.dataset.announce) document.getElementById("announce").textContent = announce;
   renew(glance, localise(fresh));
-  document.title = title;
+  entitle(said);
   return changed;
 }
 
@@ -67,6 +72,7 @@ function warn() {
   if (!warning || warning.hidden !== isOld()) return;
   warning.hidden = !isOld();
   body.toggleAttribute("data-old", isOld());
+  entitle(title);
 }
 
 function lives(at) {
@@ -133,14 +139,7 @@ function round() {
   setTimeout(round, around(REFRESH_EVERY));
 }
 
-localise(document);
-for (const address of document.querySelectorAll("[data-absolute]")) address.textContent = new URL(address.textContent, location);
-listen();
-warn();
-setInterval(warn, 10_000);
-setTimeout(round, around(REFRESH_EVERY));
-if (isOld()) refresh();
-document.addEventListener("visibilitychange", () => {
+function seen() {
   clearTimeout(hiding);
   if (document.hidden) {
     hiding = setTimeout(() => {
@@ -151,7 +150,20 @@ document.addEventListener("visibilitychange", () => {
     listen();
     warn();
   }
-});
+}
+
+function watch() {
+  listen();
+  warn();
+  setInterval(warn, 10_000);
+  setTimeout(round, around(REFRESH_EVERY));
+  if (isOld()) refresh();
+  document.addEventListener("visibilitychange", seen);
+}
+
+localise(document);
+for (const one of document.querySelectorAll("[data-absolute]")) one.textContent = new URL(one.textContent, location);
+if (body.dataset.checked) watch();
 
 // "Is it just me?": nothing of what is found leaves this page.
 const me = document.getElementById("just-me");
