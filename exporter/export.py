@@ -25,6 +25,7 @@ MANIFEST = ".outage-exporter"
 LARGEST = 256 << 20
 """Bytes of an export: hundreds of services have less."""
 
+_END = bytes(2 * tarfile.BLOCKSIZE)
 _TIMEOUT = 30.0  # seconds without a byte
 _WHY = {
     HTTPStatus.UNAUTHORIZED: "it asks for a password; name its public address",
@@ -79,6 +80,9 @@ def _fetched(url: str) -> bytes:
 def _unpacked(body: bytes, url: str) -> Mapping[str, bytes]:
     """The archive's files by name; nothing of it is taken when anything is no file in the folder."""
     found: dict[str, bytes] = {}
+    # tarfile takes the end of what there is for the end of the archive, and the rest would be removed here.
+    if not body.endswith(_END):
+        raise OSError(f"what came from {url} is no export: it has no end")
     try:
         with tarfile.open(fileobj=io.BytesIO(body), mode="r:") as tar:
             for entry in tar:
