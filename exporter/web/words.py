@@ -67,6 +67,10 @@ class Words:
         """`140 ms`, `2.1 s`."""
         return f"{round(value * 1000)} ms" if value < 1 else f"{self.number(value)} s"
 
+    def size(self, word: str) -> str:
+        """How large a word can be written: `short`, `middle` or `long`."""
+        return "short" if len(word) < 5 else "middle" if len(word) < 8 else "long"
+
     def features(self, names: Sequence[str]) -> str:
         """`Feed, Videos and Login`."""
         return self.language.listed([self.language.feature(name) for name in names])
