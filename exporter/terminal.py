@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from exporter import languages
 from exporter.model import Answer, Result, State
 from exporter.verdict import Verdict
 
 _COLOURS = {"up": "32", "degraded": "33", "partial": "33", "down": "31", "blocked": "35", "unknown": "36"}
 _MILLISECONDS = 1000.0
+_SPOKEN = languages.of(languages.DEFAULT)
 
 
 def verdict_text(verdict: Verdict, coloured: bool) -> str:
-    """The answer, its evidence in sentences, cause and confidence, and features x regions as a table."""
-    lines = [_paint(verdict.headline, verdict.answer, coloured, bold=True)]
+    """The question, the answer, its evidence in sentences, cause and confidence, and features x regions as a table."""
+    question, answer = _SPOKEN.say("question", title=verdict.title), _SPOKEN.say(f"answer.{verdict.answer}")
+    asked = _SPOKEN.say("question.answered", question=question, answer=answer)
+    lines = [_paint(asked, verdict.answer, coloured, bold=True), verdict.headline]
     lines += [f"  {_printable(sentence)}" for sentence in verdict.sentences]
     lines += [f"  {_printable(line)}" for line in _judgement(verdict)]
     return "\n".join([*lines, "", *_table(verdict, coloured)])
@@ -23,9 +27,11 @@ def verdict_text(verdict: Verdict, coloured: bool) -> str:
 def _judgement(verdict: Verdict) -> Iterable[str]:
     """The likely cause when something is wrong, and how sure it all is."""
     if verdict.because:
-        yield f"Likely cause: {verdict.cause}. {verdict.because}"
+        cause = _SPOKEN.say(f"cause.{verdict.cause}")
+        yield _SPOKEN.say("judged.cause", cause=cause, because=verdict.because)
     if verdict.confident_because:
-        yield f"Confidence: {verdict.confidence}. {verdict.confident_because}"
+        confidence = _SPOKEN.say(f"confidence.{verdict.confidence}")
+        yield _SPOKEN.say("judged.confidence", confidence=confidence, because=verdict.confident_because)
 
 
 def _table(verdict: Verdict, coloured: bool) -> Iterable[str]:

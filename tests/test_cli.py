@@ -44,11 +44,12 @@ def configured(box: Box, tmp_path: Path) -> tuple[str | Path, ...]:
 async def test_check_says_up_with_status_0(configured: tuple[str | Path, ...]) -> None:
     checked = await command("check", *configured)
     assert checked.status == 0
-    lines = checked.output.partition("\n\nYouTube Shorts is up.\n")[0].splitlines()
-    assert lines[0] == "TikTok is up."
-    assert lines[1] == "  feed, video, login, upload, live, api and ads are fine in 1 region."
-    assert lines[2] == "  Confidence: low. Probes from 1 region are fine; what people report is not known."
-    table = dict(line.split() for line in lines[4:])
+    lines = checked.output.partition("\n\nIs YouTube Shorts down? No.\n")[0].splitlines()
+    assert lines[0] == "Is TikTok down? No."
+    assert lines[1] == "TikTok is up."
+    assert lines[2] == "  feed, video, login, upload, live, api and ads are fine in 1 region."
+    assert lines[3] == "  Confidence: low. Probes from 1 region are fine; what people report is not known."
+    table = dict(line.split() for line in lines[5:])
     assert table.pop("feature") == "here"
     assert set(table.values()) == {"up"}
     assert len(table) == 7
@@ -61,9 +62,9 @@ async def test_check_says_partly_down_with_status_1(box: Box, configured: tuple[
     checked = await command("check tiktok", *configured)
     assert checked.status == 1
     lines = checked.output.splitlines()
-    assert lines[0] == "TikTok is partly down."
-    assert lines[1].startswith("  upload is down in 1 of 1 region (here): ")
-    assert "refused" in lines[1]
+    assert lines[:2] == ["Is TikTok down? Partly.", "TikTok is partly down."]
+    assert lines[2].startswith("  upload is down in 1 of 1 region (here): ")
+    assert "refused" in lines[2]
     assert ["upload", "down"] in [line.split() for line in lines]
 
 
@@ -71,14 +72,15 @@ async def test_check_says_degraded_with_status_1(box: Box, configured: tuple[str
     box.break_(host="vm.tiktok.com", mode="status 503")
     checked = await command("check", *configured)
     assert checked.status == 1
-    assert checked.output.startswith("TikTok is up, but degraded.\n  feed is degraded in 1 of 1 region (here): ")
+    said = "Is TikTok down? Partly.\nTikTok is up, but degraded.\n  feed is degraded in 1 of 1 region (here): "
+    assert checked.output.startswith(said)
 
 
 async def test_check_says_down_with_status_2(box: Box, configured: tuple[str | Path, ...]) -> None:
     box.break_(mode="reset")
     checked = await command("check", *configured)
     assert checked.status == 2
-    assert checked.output.startswith("TikTok is down.\n")
+    assert checked.output.startswith("Is TikTok down? Yes.\nTikTok is down.\n")
 
 
 async def test_an_alternative_that_is_down_counts_only_when_it_is_asked_for(
@@ -87,11 +89,11 @@ async def test_an_alternative_that_is_down_counts_only_when_it_is_asked_for(
     box.break_(service="youtube_shorts", mode="reset")
     checked = await command("check", *configured)
     assert checked.status == 0
-    assert checked.output.startswith("TikTok is up.\n")
+    assert checked.output.startswith("Is TikTok down? No.\nTikTok is up.\n")
     assert "\nYouTube Shorts is down.\n" in checked.output
     asked = await command("check youtube_shorts", *configured)
     assert asked.status == 2
-    assert asked.output.startswith("YouTube Shorts is down.\n")
+    assert asked.output.startswith("Is YouTube Shorts down? Yes.\nYouTube Shorts is down.\n")
 
 
 async def test_check_says_that_the_line_is_cut_with_status_3(box: Box, configured: tuple[str | Path, ...]) -> None:
@@ -99,7 +101,7 @@ async def test_check_says_that_the_line_is_cut_with_status_3(box: Box, configure
     box.break_(feature=CONTROLS, mode="refuse")
     checked = await command("check", *configured)
     assert checked.status == 3
-    assert checked.output.startswith("We can't tell whether TikTok is down.\n")
+    assert checked.output.startswith("Is TikTok down? Can't tell.\nWe can't tell whether TikTok is down.\n")
     assert "No region of ours sees the internet: the problem is on your end." in checked.output
 
 
