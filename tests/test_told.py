@@ -65,7 +65,7 @@ def test_degraded_by_people() -> None:
         f"Beiträge beklagen Probleme, laut bluesky: 84 von 60000 Beiträgen in 15 Minuten, üblich sind 3; {fine}.",
         "Feed: in Ordnung in 5 Regionen.",
         "Nur Nutzer melden es: Unsere Messungen zeigen keinen Grund.",
-        "Nur Nutzer (bluesky und reports) sagen es; unsere Messungen sehen es nicht.",
+        "Nur Nutzer (bluesky und reports) melden es; unsere Messungen sehen es nicht.",
     )
 
 
@@ -101,7 +101,7 @@ def test_down() -> None:
 def test_nobody_can_tell() -> None:
     assert told(verdict({("home", "here"): FINE}, here=DARK)) == (
         "Ob TikTok ausgefallen ist, lässt sich nicht sagen.",
-        "Region here erreicht das Internet nicht: keines der 1 Vergleichsziele antwortet.",
+        "Region here erreicht das Internet nicht: das einzige Vergleichsziel antwortet nicht.",
         "Keine unserer Regionen erreicht das Internet: Das Problem liegt an der eigenen Leitung.",
         "In 1 Region antwortet kein Vergleichsziel, und seit dem Start hat es keines getan.",
         "In 1 Region antwortet kein Vergleichsziel: Darüber hinaus lässt sich nichts beurteilen.",
