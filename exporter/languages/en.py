@@ -287,7 +287,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     # A service's page: how to follow it.
     "follow": "Follow",
     "follow.feed": "Feed of outages",
-    "follow.json": "JSON for programs",
+    "follow.json": "JSON",
     "follow.badge": "Badge for your own page",
     "follow.feed_for": "for any feed reader: each outage, and when it is over.",
     "follow.json_for": "for programs: verdict, states and evidence.",

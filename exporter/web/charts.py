@@ -1,4 +1,5 @@
-"""Strips and charts as the paths of SVG: pure geometry, to the tenth of a unit. Words, colours and sizes are not here.
+"""Strips and charts as the paths of SVG: pure geometry, in whole units, because a page should be small. No words, no
+colours.
 
 Every drawing is stretched to its place (`preserveAspectRatio="none"`), so that it needs no text of its own. What
 nobody watched is drawn as such, and never as up.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import floor, log10
 
 from exporter.history import Pace, Slot
@@ -16,24 +17,28 @@ from exporter.model import Answer
 from exporter.readings import BUCKET, Bucket
 
 HEIGHT = 32
-"""Units of a drawing."""
+"""Units of a strip."""
 
 BAR, STEP = 3, 4
 """Units of a strip: how wide a slot's bar is, and how far it is to the next."""
+
+TOP, SLOT_WIDTH = 100, 2
+"""Units of a chart: how high it is, and how wide a slot in it."""
 
 WATCHED = 0.5
 """The share of a slot that must be known to be up: of less, nobody can say that all was well."""
 
 _WORST_FIRST = (Answer.DOWN, Answer.PARTIAL, Answer.DEGRADED)
-# The worse, the taller: whoever cannot tell the colours apart sees it all the same.
-_HEIGHTS = {Answer.UP: 16, Answer.UNKNOWN: 16, Answer.DEGRADED: 22, Answer.PARTIAL: 27, Answer.DOWN: HEIGHT}
+HEIGHTS = {Answer.UP: 16, Answer.DEGRADED: 22, Answer.PARTIAL: 26, Answer.DOWN: HEIGHT, Answer.UNKNOWN: 16}
+"""The worse, the taller: whoever cannot tell the colours apart sees it all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """Neighbouring slots that say the same, from `start` to `end` (unix seconds), each `slot` seconds long.
 
-    `answer` is the worst in them, UNKNOWN when nobody watched; `path` draws them as strokes, BAR units wide.
+    `answer` is the worst in them, UNKNOWN when nobody watched. `path` draws them as one stroke, `height` units thick,
+    which dashes cut into bars.
     """
 
     start: float
@@ -41,6 +46,7 @@ class Run:
     slot: float
     answer: Answer
     seconds: Mapping[Answer, float]
+    height: int
     path: str
 
 
@@ -85,9 +91,9 @@ def _alike(bar: _Bar) -> tuple[Answer, int]:
 
 
 def _run(bars: Sequence[_Bar]) -> Run:
-    height = _HEIGHTS[bars[0].answer]
-    path = f"M{STEP * bars[0].number + BAR / 2:g} {HEIGHT}v-{height}" + f"m{STEP} {height}v-{height}" * (len(bars) - 1)
-    return Run(bars[0].start, bars[-1].end, bars[0].length, bars[0].answer, _added(bars), path)
+    first, height = bars[0], HEIGHTS[bars[0].answer]
+    path = f"M{STEP * first.number} {HEIGHT - height // 2}h{STEP * len(bars) - (STEP - BAR)}"
+    return Run(first.start, bars[-1].end, first.length, first.answer, _added(bars), height, path)
 
 
 def _added(bars: Iterable[_Bar]) -> dict[Answer, float]:
@@ -101,7 +107,7 @@ def _added(bars: Iterable[_Bar]) -> dict[Answer, float]:
 @dataclass(frozen=True, slots=True)
 class Chart:
     """`top` is the value at the upper edge; `line` and `area` draw the measured, `bars` what is counted or failed,
-    `usual` what to compare with; each is empty when there is none. `newest` and `most` are values.
+    `usual` what to compare with; each is empty when there is none. `newest`, `least` and `most` are values.
     """
 
     top: float
@@ -116,36 +122,38 @@ class Chart:
 
 def pace(paces: Sequence[Pace], first: float) -> Chart | None:
     """How long good probes took, and as bars the share of those that failed; `first` is where the day begins."""
-    medians = [(_place(one.start, first), one.median) for one in paces if one.median is not None]
+    medians = [(_number(one.start, first), one.median) for one in paces if one.median is not None]
     if not medians:
         return None
-    top = ceiling(max(median for _, median in medians))
-    strokes = _strokes([(x, _y(median, top)) for x, median in medians])
-    failed = [(_place(one.start, first), one.failed / one.runs) for one in paces if one.failed]
+    values = [median for _, median in medians]
+    top = ceiling(max(values))
+    strokes = _strokes([(number, _scaled(median, top)) for number, median in medians])
+    failed = [(_number(one.start, first), _scaled(one.failed, one.runs)) for one in paces if one.failed]
     return Chart(
         top,
         line="".join(_line(stroke) for stroke in strokes),
         area="".join(_area(stroke) for stroke in strokes),
-        bars="".join(_column(x, HEIGHT * share) for x, share in failed),
-        newest=medians[-1][1],
-        least=min(median for _, median in medians),
-        most=max(median for _, median in medians),
+        bars=_columns(failed),
+        newest=values[-1],
+        least=min(values),
+        most=max(values),
     )
 
 
 def counts(buckets: Sequence[Bucket], first: float) -> Chart | None:
     """What people reported by bucket, and a line of what is usual."""
-    known = [(_place(one.start, first), one.count) for one in buckets if one.count is not None]
+    known = [(_number(one.start, first), one.count) for one in buckets if one.count is not None]
     if not known:
         return None
-    usual = [(_place(one.start, first), one.usual) for one in buckets if one.usual is not None]
-    top = ceiling(max(*(count for _, count in known), *(mean for _, mean in usual), 4.0))
+    usual = [(_number(one.start, first), one.usual) for one in buckets if one.usual is not None]
+    most = max(count for _, count in known)
+    top = ceiling(max(most, _LEAST_TOP, *(mean for _, mean in usual)))
     return Chart(
         top,
-        bars="".join(_column(x, HEIGHT * count / top) for x, count in known if count),
-        usual="".join(_line(stroke) for stroke in _strokes([(x, _y(mean, top)) for x, mean in usual])),
+        bars=_columns([(number, _scaled(count, top)) for number, count in known if count]),
+        usual="".join(_line(stroke) for stroke in _strokes([(number, _scaled(mean, top)) for number, mean in usual])),
         newest=usual[-1][1] if usual else None,
-        most=max(count for _, count in known),
+        most=most,
     )
 
 
@@ -155,37 +163,46 @@ def ceiling(value: float) -> float:
     return next(power * step for step in (1, 2, 5, 10) if power * step >= value * 0.999)
 
 
-_Points = list[tuple[float, float]]
+_LEAST_TOP = 4.0  # reports: a single one must not look like a crowd
+
+_Points = list[tuple[int, int]]
+"""The number of a slot in the day, and how high it is in units."""
 
 
-def _place(start: float, first: float) -> float:
-    """The number of a quarter of an hour in the day."""
+def _number(start: float, first: float) -> int:
     return round((start - first) / BUCKET)
 
 
-def _y(value: float, top: float) -> float:
-    return HEIGHT - HEIGHT * value / top
+def _scaled(value: float, top: float) -> int:
+    return round(TOP * value / top)
 
 
 def _strokes(points: _Points) -> list[_Points]:
     """Points whose slots are neighbours; a gap is not drawn over."""
-    numbered = [(x - index, x, y) for index, (x, y) in enumerate(points)]
-    return [[(x, y) for _, x, y in found] for _, found in groupby(numbered, key=lambda one: one[0])]
+    numbered = [(number - index, (number, height)) for index, (number, height) in enumerate(points)]
+    return [[point for _, point in found] for _, found in groupby(numbered, key=lambda one: one[0])]
 
 
 def _line(points: _Points) -> str:
-    """A lone point is a dash of a slot's width."""
+    """From the middle of a slot to that of the next; a lone point is a dash of a slot's width."""
+    number, height = points[0]
     if len(points) == 1:
-        return f"M{points[0][0]:g} {points[0][1]:.1f}h1"
-    return "M" + "L".join(f"{x + 0.5:g} {y:.1f}" for x, y in points)
+        return f"M{SLOT_WIDTH * number} {TOP - height}h{SLOT_WIDTH}"
+    drops = [before - after for (_, before), (_, after) in pairwise(points)]
+    steps = (_step(drop, len(list(same))) for drop, same in groupby(drops))
+    return f"M{SLOT_WIDTH * number + SLOT_WIDTH // 2} {TOP - height}{''.join(steps)}"
+
+
+def _step(drop: int, slots: int) -> str:
+    """So many slots that each go down by as much."""
+    return f"l{SLOT_WIDTH * slots} {drop * slots}" if drop else f"h{SLOT_WIDTH * slots}"
 
 
 def _area(points: _Points) -> str:
-    if len(points) == 1:
-        return ""
-    return f"{_line(points)}V{HEIGHT}H{points[0][0] + 0.5:g}z"
+    left = SLOT_WIDTH * points[0][0] + SLOT_WIDTH // 2
+    return f"{_line(points)}V{TOP}H{left}z" if len(points) > 1 else ""
 
 
-def _column(x: float, height: float) -> str:
-    shown = max(height, 1.0)
-    return f"M{x + 0.1:g} {HEIGHT}v-{shown:.1f}h.8v{shown:.1f}z"
+def _columns(points: _Points) -> str:
+    """Strokes from the bottom; what is small is seen all the same."""
+    return "".join(f"M{SLOT_WIDTH * number + SLOT_WIDTH // 2} {TOP}v-{max(height, 2)}" for number, height in points)

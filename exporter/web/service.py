@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from exporter.web.charts import HEIGHTS
 from exporter.web.lately import lately
 from exporter.web.outages import past
 from exporter.web.shelf import answer
@@ -64,6 +65,7 @@ def service_page(site: Site, name: str, place: Place) -> str:
         "policy": own_policy(*origins(site, name)),
         "lately": lately(site, name, values["now"]),
         "past": past(site, name, values["now"]),
+        "heights": HEIGHTS,
     }
     return render("service.html", place, **values)
 

@@ -76,11 +76,11 @@ class Words:
         return self.language.listed([self.language.feature(name) for name in names])
 
     def lasted(self, seconds: Mapping[Answer, float]) -> str:
-        """`up for 23 h and down for 43 min`, the worst last; parts of a minute are not worth a word."""
+        """`up for 23 h and down for 43 min`, the worst last; seconds of what is well or unknown are left out."""
         told = [
             self.language.say(f"lasted.{answer}", span=self.span(seconds[answer]))
             for answer in Answer
-            if seconds.get(answer, 0.0) >= _MINUTE / 2
+            if seconds.get(answer, 0.0) >= (_MINUTE / 2 if answer in (Answer.UP, Answer.UNKNOWN) else 1.0)
         ]
         return self.language.listed(told) or self.language.say("span.short")
 
