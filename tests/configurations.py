@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from exporter import kinds
 from exporter.metrics import Page
 from exporter.model import CONTROLS, Config, Endpoint, Feature, Location, Pair, Reason, Region, Result, Service
@@ -66,9 +68,9 @@ def failed(reason: Reason = Reason.CONNECT, started: float = NOW, attempt: int =
 class Running:
     """A store and its metrics page, fed as the main process feeds them."""
 
-    def __init__(self, loaded: Config) -> None:
-        self.store = Store(lambda: NOW + 1.0)
-        self.page = Page(lambda: NOW + 1.0)
+    def __init__(self, loaded: Config, now: Callable[[], float] = lambda: NOW + 1.0) -> None:
+        self.store = Store(now)
+        self.page = Page(now)
         self.apply(loaded)
 
     def apply(self, loaded: Config) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,20 +17,25 @@ from exporter.history import History
 from exporter.metrics import Own
 from exporter.model import Config
 from exporter.signals.reports import Intake
-from tests.configurations import Running, config
+from tests.configurations import NOW, Running, config
 from tests.servers.ports import free_port
 
 
 class Served:
     """`public` asks the public address, `session` the other, `as_sent` without unpacking what is answered.
 
-    With `here` the public pages are open on both.
+    With `here` the public pages are open on both. `now` is the clock of what is probed.
     """
 
     def __init__(
-        self, folder: Path, web_config: Path | None = None, here: bool = False, loaded: Config | None = None
+        self,
+        folder: Path,
+        web_config: Path | None = None,
+        here: bool = False,
+        loaded: Config | None = None,
+        now: Callable[[], float] = lambda: NOW + 1.0,
     ) -> None:
-        self.running = Running(loaded or config("home", "page"))
+        self.running = Running(loaded or config("home", "page"), now)
         self.mistakes: list[str] = []
         self.ready = True
         self.history = History(folder / "data")
