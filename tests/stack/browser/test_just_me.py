@@ -10,6 +10,7 @@ from aiohttp import web as server
 from playwright.async_api import Page, expect
 
 from tests.servers.ports import free_port
+from tests.servers.program import until
 from tests.stack.browser.conftest import Visit
 from tests.stack.browser.stage import Stage
 
@@ -109,7 +110,7 @@ async def test_a_page_that_is_old_does_not_know_whether_it_is_up(
 ) -> None:
     stage.apply(checks=(elsewhere.url("127.0.0.1"),), controls=(elsewhere.url("localhost"),))
     page = await visit()
-    await page.wait_for_function("heardAt > 0")
+    await until(lambda: page.evaluate("heardAt"), bool)
     await page.evaluate("livedAt = 0")
     assert "Whether it answers others, we can't tell" in await ask(page)
 

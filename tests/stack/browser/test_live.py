@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, Route, expect
 
 from exporter.web import events
-from tests.servers.program import until
+from tests.servers.program import ENDS_WITHIN, Exporter, until
 from tests.stack.browser.conftest import Visit
 from tests.stack.browser.stage import Stage
 
@@ -20,6 +21,12 @@ MINUTE = 60_000
 """Milliseconds, as the page's clock counts."""
 
 STEP = 5_000
+
+SHOP = """
+regions: {here: {kind: local}}
+controls: {control: {kind: tcp, target: "127.0.0.1:9"}}
+services: {shop: {title: Shop, features: {buy: {core: true, endpoints: {till: {kind: tcp, target: "127.0.0.1:9"}}}}}}
+"""
 
 
 async def listens(stage: Stage, count: int = 1) -> None:
@@ -89,6 +96,23 @@ async def test_a_page_hears_again_when_the_exporter_comes_again(
     await listens(stage)
     await shows(page, "down")
     await expect(page.locator("#old")).to_be_hidden()
+
+
+async def test_the_program_tells_open_pages_of_a_reload_and_ends_at_once_though_they_listen(
+    visit: Visit, tmp_path: Path, expected: list[str]
+) -> None:
+    expected += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING"]
+    file = tmp_path / "outage.yaml"
+    file.write_text(SHOP, encoding="utf-8")
+    async with Exporter(tmp_path, file) as exporter:
+        page = await visit(f"{exporter.url}/shop")
+        await until(lambda: page.evaluate("heardAt"), bool)
+        file.write_text(SHOP.replace("Shop", "Corner shop"), encoding="utf-8")
+        assert (await exporter.post("/-/reload"))[0] == 200
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("Is Corner shop down?")
+        exporter.process.terminate()
+        await asyncio.wait_for(exporter.process.wait(), ENDS_WITHIN)
+        assert "Traceback" not in exporter.log
 
 
 async def test_a_page_without_a_stream_asks_every_minute(
