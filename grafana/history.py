@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
-from grafana_foundation_sdk.builders.table import Panel as Table
-from grafana_foundation_sdk.models import dashboard as models
 
 from grafana import frame, looks
 from grafana.frame import Panel
@@ -22,19 +20,23 @@ SINCE = f"max by (service) (outage_verdict_since_timestamp_seconds{{{SOME}}})"
 DOWN = f'avg_over_time(outage_state{{{SOME}, state="down"}}[$__range])'
 """The share of the time that is shown, by feature and region."""
 
+# The first evidence can turn out to be earlier while an incident lasts; the number of incidents so far stays.
+_NUMBER = f'count_values by (service) ("incident", max by (service) (outage_incidents_total{{{SOME}}}))'
+
 INCIDENT = (
     f'(max by (service, verdict) (outage_verdict{{{SOME}, verdict!~"up|unknown"}}) == 1)\n'
-    f'* on (service) group_left (since) count_values by (service) ("since", round(1000 * {SINCE}))\n'
-    f"* on (service) group_left () (time() - {SINCE})"
+    f"* on (service) group_left (incident) {_NUMBER}"
 )
-"""Seconds since the first evidence, while something is wrong: one series for each incident and verdict."""
+"""1 while something is wrong: one series for each incident and verdict in it."""
 
 PAGED = (
-    f'(group by (service) (ALERTS{{alertname=~"OutageServiceDown|OutageFeatureDown", alertstate="firing", {SOME}}})\n'
-    f'* on (service) group_left (since) count_values by (service) ("since", round(1000 * {SINCE})))\n'
-    f"* on (service) group_left () (time() - {SINCE})"
+    f'group by (service) (ALERTS{{alertname=~"OutageServiceDown|OutageFeatureDown", alertstate="firing", {SOME}}})\n'
+    f"* on (service) group_left (incident) {_NUMBER}"
 )
-"""The same while somebody is paged for it."""
+"""1 while people are paged: one series for each incident."""
+
+_TIMES_SINCE = f"\n* on (service) group_left () {SINCE}"
+_TIMES_AGE = f"\n* on (service) group_left () (time() - {SINCE})"
 
 _MINUTELY = "[$__range:1m]"
 _GOOD = [(None, RED), (0.99, ORANGE), (0.995, YELLOW), (0.999, GREEN)]
@@ -87,8 +89,11 @@ def _overview() -> Iterator[Panel]:
         values(
             "Known after",
             "From the first evidence to the verdict and to the page; the median of the incidents in this time.",
-            Query(f"quantile(0.5, min by (service, since) (min_over_time(({INCIDENT}){_MINUTELY})))", "verdict"),
-            Query(f"quantile(0.5, min_over_time(({PAGED}){_MINUTELY}))", "page"),
+            Query(
+                f"quantile(0.5, min by (service, incident) (min_over_time(({INCIDENT}{_TIMES_AGE}){_MINUTELY})))",
+                "verdict",
+            ),
+            Query(f"quantile(0.5, min_over_time(({PAGED}{_TIMES_AGE}){_MINUTELY}))", "page"),
             unit="s",
         )
         .decimals(0)
@@ -110,16 +115,19 @@ def _overview() -> Iterator[Panel]:
 
 
 def _incidents() -> Iterator[Panel]:
-    labels = {"service": "Service", "since": "First evidence", "verdict": "Verdict"}
-    incidents = columns(
-        "Incidents",
-        "A row for each incident and each verdict in it: when after the first evidence it was given first and last.",
-        labels,
-        Column("From", f"min_over_time(({INCIDENT}){_MINUTELY})", unit="s", decimals=0),
-        Column("Until", f"max_over_time(({INCIDENT}){_MINUTELY})", unit="s", decimals=0),
+    yield (
+        columns(
+            "Incidents",
+            "A row for each incident and each verdict in it; the service leads to what was seen.",
+            {"service": "Service", "incident": "No.", "verdict": "Verdict"},
+            Column("First evidence", f"1000 * min_over_time(({INCIDENT}{_TIMES_SINCE}){_MINUTELY})", "dateTimeAsIso"),
+            Column("Given after", f"min_over_time(({INCIDENT}{_TIMES_AGE}){_MINUTELY})", unit="s", decimals=0),
+            Column("Held for", f"60 * count_over_time(({INCIDENT}){_MINUTELY})", unit="s", decimals=0),
+        )
+        .override_by_name("Service", looks.leading(_SERVICE))
+        .height(10)
+        .span(14)
     )
-    incidents.override_by_name("Service", looks.leading(_SERVICE))
-    yield _with_times(incidents, "since", "First evidence").height(10).span(14)
     firing = f'ALERTS{{alertstate="firing", severity=~"critical|warning", {SOME}}}'
     by = "alertname, severity, service, feature"
     yield (
@@ -136,13 +144,6 @@ def _incidents() -> Iterator[Panel]:
         .height(10)
         .span(10)
     )
-
-
-def _with_times(panel: Table, label: str, header: str) -> Table:
-    """Let a label that holds milliseconds since 1970 be shown as a time; as a text it would be a number."""
-    conversion = {"conversions": [{"targetField": label, "destinationType": "number"}], "fields": {}}
-    panel.with_transformation(models.DataTransformerConfig(id_val="convertFieldType", options=conversion))
-    return panel.override_by_name(header, looks.cell("dateTimeAsIso", None, None, (), ()))
 
 
 def _availability() -> Iterator[Panel]:

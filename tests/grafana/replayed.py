@@ -1,0 +1,176 @@
+"""A documented outage in Prometheus' own format: its pages, and what the shipped rules record and fire meanwhile.
+
+The rules are evaluated by `promtool test rules` and not by `promtool tsdb create-blocks-from rules`, which knows no
+alerts, and of rules that build on one another only the first. Long outages lose their middle, as in `tests/replays`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from exporter import config, replay
+from exporter.history import History, Statistics
+from exporter.history.availability import GAP
+from exporter.metrics import availability
+from exporter.metrics.timeline import Timeline
+from exporter.simulation import Simulation
+from grafana.asking import Window
+from tests.replays.measure import wanted
+from tests.replays.promtool import notation
+from tests.stack.prometheus import RULES
+
+STEP = 60.0
+"""Seconds between two scrapes."""
+
+REGIONS = ("us-east", "us-central", "us-west", "gb", "jp")
+"""Three of five are in the country that most outages hit: half or more, so that people are paged."""
+
+BEFORE, LASTS, AFTER = 1800.0, 2700.0, 1200.0
+"""Seconds of calm, of the outage, and of the time behind it."""
+
+SEEN_AFTER = 2400.0
+"""Seconds into the outage: the moment that is looked at, when everything has been said."""
+
+TARGET = {"job": "outage-exporter", "instance": "localhost:19720"}
+
+# Seven of ten series are phases' histograms, and no picture is the poorer without: they are asked of a live exporter.
+_LEFT_OUT = "probe_http_all_duration_seconds"
+_RECORDED = '{__name__=~"[a-z_]+:.+|sloth_slo_info|ALERTS|ALERTS_FOR_STATE"}'
+_GOT = re.compile(r"time: ([\dhms]+),\s*\n +exp: ?.*\n +got: ?(.*)$", re.MULTILINE)
+_SAMPLE = re.compile(r'(\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\}) (\S+?)(?:, (?=\{)|$)')
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+class _Families:
+    """All but one."""
+
+    def __contains__(self, name: object) -> bool:
+        return name != _LEFT_OUT
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """OpenMetrics with timestamps, and the window to look at."""
+
+    text: str
+    window: Window
+
+
+def replayed(name: str, folder: Path) -> Replayed:
+    """The documented outage of that name; `folder` is for what promtool reads."""
+    outage = next(each for each in config.past_outages() if each.name == name)
+    outage = replace(outage, end=min(outage.end, outage.start + LASTS))
+    loaded = config.load([config.shipped()], {})
+    scene = replay.scene(loaded, outage, REGIONS, histograms=True)
+    timeline = Timeline(_Families())
+    start, end = outage.start - BEFORE, outage.end + AFTER
+    listen = replay.listen(scene.config, outage, start - replay.SETTLING, end, STEP)
+    simulation = Simulation(scene.config, scene.effects, start - replay.SETTLING, listen)
+    history = History(folder / "history")
+    for number in range(round((end - start) / STEP) + 1):
+        _advance(simulation, history, start + number * STEP)
+        replay.show(timeline, simulation)
+        timeline.page(availability.pieces(_statistics(simulation, history), openmetrics=True))
+        timeline.gauge("up", "Whether the scrape succeeded.", 1.0)
+        timeline.gauge("outage_exporter_build_info", "What runs.", 1.0, version="replayed", python="3")
+    history.close()
+    families = dict(timeline.series())
+    recorded = "".join(_openmetrics(_evaluated(families, folder), start))
+    seen = outage.start + SEEN_AFTER
+    return Replayed(_targeted(timeline) + recorded + "# EOF\n", Window(start, seen, STEP))
+
+
+def _advance(simulation: Simulation, history: History, until: float) -> None:
+    """As the exporter does it: time in which nobody judges for long is not known to the history."""
+    for seconds in range(round(STEP - GAP), -1, -round(GAP)):
+        simulation.advance(until - seconds)
+        for verdict in simulation.store.verdicts.values():
+            history.incidents.note(verdict, simulation.now)
+
+
+def _statistics(simulation: Simulation, history: History) -> dict[str, Statistics]:
+    return {name: history.incidents.statistics(name, simulation.now) for name in simulation.store.verdicts}
+
+
+def blocks(text: str, folder: Path) -> None:
+    """Make Prometheus' blocks of it in `folder`, before it starts there."""
+    source = folder.parent / "replayed.txt"
+    source.write_text(text, encoding="utf-8")
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(source), str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    source.unlink()
+
+
+def _targeted(timeline: Timeline) -> str:
+    """The pages with the labels that a scrape adds, without the end."""
+    own = ",".join(f'{name}="{value}"' for name, value in TARGET.items())
+    text = "".join(timeline.openmetrics()).removesuffix("# EOF\n")
+    return re.sub(
+        r"^(\w+)(?:\{\}|(\{.*)\}) ", lambda found: _labelled(found[1], found[2], own), text, flags=re.MULTILINE
+    )
+
+
+def _labelled(name: str, labels: str | None, own: str) -> str:
+    return f"{name}{labels},{own}}} " if labels else f"{name}{{{own}}} "
+
+
+def _evaluated(series: Mapping[str, Sequence[float | None]], folder: Path) -> Iterator[tuple[float, str, float]]:
+    """What the rules make of it: seconds since the first moment, the series, its value."""
+    read = wanted()
+    own = ",".join(f'{name}="{value}"' for name, value in TARGET.items())
+    steps = len(next(iter(series.values())))
+    given = [
+        {"series": _joined(name, own), "values": notation(values)}
+        for name, values in series.items()
+        if name.partition("{")[0] in read or name.startswith("up")
+    ]
+    asked = [
+        {"expr": _RECORDED, "eval_time": f"{step * STEP:g}s", "exp_samples": [{"labels": '{never="so"}', "value": 0}]}
+        for step in range(steps)
+    ]
+    rules = sorted(map(str, RULES.glob("*.yml")))
+    test = {"interval": f"{STEP:g}s", "input_series": given, "promql_expr_test": asked}
+    file = folder / "rules-test.json"
+    file.write_text(json.dumps({"rule_files": rules, "evaluation_interval": f"{STEP:g}s", "tests": [test]}), "utf-8")
+    ran = subprocess.run(
+        ["promtool", "test", "rules", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "GOGC": "400"},
+    )
+    for found in _GOT.finditer(ran.stdout + ran.stderr):
+        for labels, value in _SAMPLE.findall(found[2]):
+            yield _seconds(found[1]), labels, float(value)
+
+
+def _openmetrics(found: Iterable[tuple[float, str, float]], start: float) -> Iterator[str]:
+    """Families together; promtool's clock begins with 1970, ours at `start`, unix seconds."""
+    families: dict[str, list[str]] = {}
+    for at, text, value in found:
+        labels = dict(_LABEL.findall(text))
+        name = labels.pop("__name__")
+        # Its value is a time.
+        shown = value + start if name == "ALERTS_FOR_STATE" else value
+        told = ",".join(f'{label}="{each}"' for label, each in labels.items())
+        families.setdefault(name, []).append(f"{name}{{{told}}} {shown!r} {start + at:.3f}\n")
+    for name, samples in families.items():
+        yield f"# TYPE {name} gauge\n"
+        yield from samples
+
+
+def _joined(name: str, own: str) -> str:
+    """A series with the labels that a scrape adds."""
+    return f"{name[:-1]}{'' if name.endswith('{}') else ','}{own}}}"
+
+
+def _seconds(text: str) -> float:
+    """A duration of promtool's, such as `1h5m`."""
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"(\d+)([hms])", text))
