@@ -18,6 +18,7 @@ FRESH_FOR = 1.0
 ROOM = 32 << 20
 """Bytes of all copies: pages that are asked for with parameters must not fill the memory."""
 
+_FAILURES = 100  # that are remembered
 _LEVEL = 6  # of gzip
 _SMALLEST = 1024  # bytes that are worth compressing
 
@@ -47,6 +48,14 @@ class Copy:
 Made = str | bytes | Stamped
 
 
+class FailedError(Exception):
+    """A page failed less than FRESH_FOR ago, and is not tried again yet; `first` is what it failed by."""
+
+    def __init__(self, first: Exception) -> None:
+        super().__init__(str(first))
+        self.first = first
+
+
 class Shelf:
     """The newest copy of each page, as long as there is room."""
 
@@ -55,21 +64,36 @@ class Shelf:
         self._of: object = None
         self._size = 0
         self._copies: OrderedDict[Hashable, Copy] = OrderedDict()
+        self._failed: OrderedDict[Hashable, tuple[float, Exception]] = OrderedDict()
 
     def copy(self, key: Hashable, make: Callable[[], Made], of: object = None) -> Copy:
-        """The copy under `key`, made by `make` when there is none that is fresh.
+        """The copy under `key`, made by `make` when there is none that is fresh. FailedError, or what `make` raises.
 
         `of` is the configuration: a new one may have changed any page, so that nothing of the old one is served.
         """
         if of is not self._of:
             self._of, self._size = of, 0
             self._copies.clear()
+            self._failed.clear()
         known, now = self._copies.get(key), self._now()
         if known is None or now - known.made_at >= FRESH_FOR:
-            known = copied(make(), known, now)
+            known = self._made(key, make, known, now)
             self._keep(key, known)
         self._copies.move_to_end(key)
         return known
+
+    def _made(self, key: Hashable, make: Callable[[], Made], known: Copy | None, now: float) -> Copy:
+        at, first = self._failed.get(key, (0.0, None))
+        if first is not None and now - at < FRESH_FOR:
+            raise FailedError(first)
+        try:
+            return copied(make(), known, now)
+        except Exception as error:
+            # A crowd before a page that is broken must not cost what it costs to break each time.
+            self._failed[key] = now, error
+            if len(self._failed) > _FAILURES:
+                self._failed.popitem(last=False)
+            raise
 
     def _keep(self, key: Hashable, made: Copy) -> None:
         before = self._copies.get(key)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from aiohttp import web
 
 from exporter.web.accepted import gzips
-from exporter.web.copies import Copy, Made, Shelf
+from exporter.web.copies import Copy, FailedError, Made, Shelf
 from exporter.web.site import SITE
 
 MAX_AGE = 5
@@ -33,7 +33,10 @@ def answer(
     max_age: int = MAX_AGE,
 ) -> web.Response:
     """The page under `key` (which begins with the page's kind), or 304 to whoever has it."""
-    copy = request.app[SHELF].copy(key, make, request.app[SITE].store.config)
+    try:
+        copy = request.app[SHELF].copy(key, make, request.app[SITE].store.config)
+    except FailedError as error:
+        raise _again(error.first) from None
     return give(request, copy, content_type, {"Cache-Control": caching(request, max_age), **(headers or {})})
 
 
@@ -54,6 +57,13 @@ def give(request: web.Request, copy: Copy, content_type: str, headers: Mapping[s
         fixed["Content-Encoding"] = "gzip"
     charset = None if content_type.startswith(_WITHOUT_CHARSET) else "utf-8"
     return web.Response(body=packed or copy.body, content_type=content_type, charset=charset, headers=fixed)
+
+
+def _again(first: Exception) -> web.HTTPException:
+    """What is answered to whoever comes right after a page has failed; the log has it already."""
+    if isinstance(first, web.HTTPException):
+        return type(first)(reason=first.reason)
+    return web.HTTPInternalServerError(reason="this page failed by a fault of this program; the log says where")
 
 
 def _has(request: web.Request, tag: str) -> bool:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.web import assets, copies
+from exporter.web import assets, badge, copies
 from exporter.web.copies import Shelf, Stamped
 from tests.configurations import config
+from tests.servers.program import until
 from tests.web.served import Served, authorization, hashed, sent, write_web_config
 
 PAGES = ("/", "/de", "/tiktok", "/de/tiktok", "/tiktok/history", "/tiktok/feed.atom", "/tiktok/badge.svg",
@@ -82,6 +83,28 @@ def test_pages_with_parameters_do_not_fill_the_memory(monkeypatch: pytest.Monkey
     ask("huge", 20_000)
     ask("huge", 20_000)
     assert made.count("huge") == 1
+
+
+async def test_a_page_that_fails_is_not_tried_again_for_each_of_a_crowd(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> str:
+        raise ValueError("a secret that the log may have")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(badge, "badge", broken)
+        answers = [(await served.get("/tiktok/badge.svg"))[:2] for _ in range(5)]
+    assert set(answers) == {(500, "500: this page failed by a fault of this program; the log says where.\n")}
+    assert [record.message for record in caplog.records] == ["page failed"]
+    mended = await until(lambda: served.get("/tiktok/badge.svg"), lambda answer: answer[0] == 200, 10.0)
+    assert mended[1].startswith("<svg")
+
+
+async def test_a_history_that_fails_is_said_so_to_the_whole_crowd(served: Served) -> None:
+    served.history.close()
+    for _ in range(2):
+        status, text, _ = await served.get("/api/v1/incidents")
+        assert (status, text) == (503, "503: the history cannot be read; the log says why.\n")
 
 
 @pytest.mark.parametrize("path", PAGES)
