@@ -304,7 +304,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "past.typical": "mostly {typical}, at most {longest}",
     "past.open": "still open",
     "past.nothing": "none that is over",
-    "past.undated": "for how long is not known",
+    "past.undated": "length not known",
     "past.description": "When {title} was down, for how long, where and why.",
     "past.reopened": ("came back {n} time", "came back {n} times"),
     "past.regions": "Where",

@@ -30,7 +30,7 @@ function localise(root) {
     const inChart = "clock" in time.dataset;
     const day = inChart || then.toDateString() === today ? {} : { day: "numeric", month: "short" };
     if (!inChart && then.getFullYear() !== new Date().getFullYear()) day.year = "numeric";
-    const clock = { hour: "2-digit", minute: "2-digit", timeZoneName: inChart ? undefined : "short" };
+    const clock = { hourCycle: "h23", hour: "2-digit", minute: "2-digit", timeZoneName: inChart ? undefined : "short" };
     time.title = time.textContent;
     time.textContent = then.toLocaleString(document.documentElement.lang, { ...day, ...clock });
   }
