@@ -45,7 +45,8 @@ def _where(error: BaseException) -> str:
 
 def _pair(name: str, value: Any) -> str:
     text = str(value)
-    quoted = json.dumps(text) if not text or any(c in text for c in ' "=\n\t') else text
+    # What strangers send is logged as well: neither a new line nor a terminal's command may be in it.
+    quoted = text if text.isprintable() and text and not any(c in text for c in ' "=') else json.dumps(text)
     return f"{name}={quoted}"
 
 
