@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from exporter import web
 from tests.servers.certificates import Authority
 from tests.servers.ports import free_port
-from tests.servers.program import until
+from tests.servers.program import COMMAND, Exporter, until
 from tests.web.served import Served, authorization, hashed, write_web_config
 
 OPEN = ("/", "/api/v1/status", "/api/v1/incidents", "/-/healthy", "/-/ready", "/robots.txt", "/static/style.css")
@@ -144,3 +145,42 @@ async def test_a_slash_too_many_leads_to_the_page_and_to_no_other_site(tmp_path:
         for path, there in (("/robots.txt/", "/robots.txt"), ("//robots.txt/", "/robots.txt")):
             async with served.public.get(f"http://localhost:{served.public_port}{path}", allow_redirects=False) as one:
                 assert (one.status, one.headers["Location"]) == (308, there)
+
+
+NOTHING = """
+regions: {here: {kind: local}}
+controls: {control: {kind: tcp, target: "127.0.0.1:9"}}
+services: {shop: {features: {buy: {core: true, endpoints: {page: {kind: tcp, target: "127.0.0.1:9"}}}}}}
+"""
+
+
+async def test_the_program_serves_both_by_its_flags(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(NOTHING, encoding="utf-8")
+    port = free_port()
+    flags = (f"--web.config.file={users(tmp_path)}", "--web.public", f"--web.public-address=127.0.0.1:{port}")
+    async with Exporter(tmp_path, tmp_path / "shop.yaml", arguments=flags) as exporter, aiohttp.ClientSession() as any_:
+        found = {}
+        for address in (exporter.url, f"http://127.0.0.1:{port}"):
+            for path in ("/shop", "/config"):
+                async with any_.get(address + path) as answer:
+                    found[path, address == exporter.url] = answer.status
+    assert found == {("/shop", True): 200, ("/config", True): 401, ("/shop", False): 200, ("/config", False): 404}
+
+
+async def test_a_public_address_that_is_taken_ends_the_program_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(NOTHING, encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        command = (COMMAND, "run", "--config.file", tmp_path / "shop.yaml", "--data.dir", tmp_path / "data")
+        addresses = (f"--web.listen-address=127.0.0.1:{free_port()}", f"--web.public-address={address}")
+        process = await asyncio.create_subprocess_exec(*command, *addresses, stderr=asyncio.subprocess.PIPE)
+        _, said = await process.communicate()
+    assert process.returncode == 1
+    assert said.decode().splitlines()[-1] == f"outage-exporter: cannot listen on {address}: Address already in use"
+    assert "Traceback" not in said.decode()
+
+
+async def test_a_flag_that_changes_nothing_is_said(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(NOTHING, encoding="utf-8")
+    async with Exporter(tmp_path, tmp_path / "shop.yaml", arguments=("--web.public",)) as exporter:
+        assert "--web.public changes nothing without --web.config.file" in exporter.log
