@@ -76,7 +76,7 @@ def test_partly_down() -> None:
         "tiktok_business: „We are looking into failing uploads.“ (https://status.example/1).",
         "Feed: in Ordnung in 5 Regionen.",
         (
-            "Nichts, was vorliegt, nennt einen Grund: keine Störung bei einem Anbieter dahinter, keine längeren "
+            "Nichts, was vorliegt, nennt einen Grund: keine Störung bei Infrastrukturanbietern, keine längeren "
             "Antwortzeiten, kein Muster in den Fehlern."
         ),
         "Bestätigt durch offizielle Angaben (tiktok_business) und durch Messungen aus 2 Regionen.",

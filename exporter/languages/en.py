@@ -163,7 +163,6 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "feed.is": "{title} is {state}",
     "feed.was": "{title} was {state} for {span}",
     # The pages: how times, durations and numbers are written.
-    "point": ".",
     "percent": "{n}%",
     "date.day": "{day} {month}",
     "date.year": "{day} {month} {year}",
@@ -232,7 +231,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "page.all_past": "All past outages",
     "page.checked": "Last probed",
     "page.from_regions": ("from {n} region", "from {n} regions"),
-    "page.where": ("Where: in {n} of {all} regions", "Where: in {n} of {all} regions"),
+    "page.where": "Where: in {n} of {all} regions",
     "page.fine": "Fine",
     "page.silent": ("{n} source is silent", "{n} sources are silent"),
     "page.cut": "No region of ours sees the internet: the line that is cut is ours, not yours.",
@@ -292,7 +291,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "follow.feed_for": "for any feed reader: each outage, and when it is over.",
     "follow.json_for": "for programs: verdict, states and evidence.",
     "follow.webhook_for": "to your phone, chat or webhook come from Alertmanager: see “Be paged” in the documentation.",
-    "follow.webhook": "Pages",
+    "follow.webhook": "Alerts",
     # Past outages.
     "past.title": "Outages of {title}",
     "past.numbers": "How often and how long",

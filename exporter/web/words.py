@@ -61,7 +61,7 @@ class Words:
         """With at most so many digits behind the point, which is a comma in many languages."""
         found = f"{value:.{digits}f}"
         short = found.rstrip("0").rstrip(".") if "." in found else found
-        return short.replace(".", self.language.say("point"))
+        return short.replace(".", self.language.decimal)
 
     def seconds(self, value: float) -> str:
         """`140 ms`, `2.1 s`."""
