@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -54,6 +55,28 @@ def test_no_text_is_empty_or_begins_or_ends_with_a_line_break(code: str) -> None
             assert form.strip("\n") == form != "", key
 
 
+def sources() -> str:
+    """All of the program that can name a text, but for the languages themselves."""
+    package = Path(languages.__path__[0]).parent
+    files = [*package.rglob("*.py"), *package.rglob("*.html")]
+    texts = {Path(languages.__path__[0], f"{code}.py") for code in codes()}
+    return "\n".join(file.read_text(encoding="utf-8") for file in files if file not in texts)
+
+
+def test_no_text_is_there_for_nobody() -> None:
+    source = sources()
+    # A key may be made of a word and a value: `"state." ~ answer` in a template, f"state.{answer}".
+    begun = tuple(re.findall(r"""["']([a-z_.]+[.-])(?:{|["'] ~)""", source))
+    unused = {key for key in of(DEFAULT).texts if f'"{key}"' not in source and f"'{key}'" not in source}
+    assert {key for key in unused if not key.startswith(begun)} == set()
+
+
+def test_no_text_is_asked_for_that_is_not_there() -> None:
+    named = set(re.findall(r"""\b(?:say|text)\(\s*["']([^"'{}]+)["']\s*[,)]""", sources()))
+    assert len(named) > 100
+    assert named - of(DEFAULT).texts.keys() == set()
+
+
 def test_english_comes_first_and_every_language_names_itself() -> None:
     assert (codes()[0], of("en").name, of("de").name) == ("en", "English", "Deutsch")
 
@@ -90,7 +113,9 @@ def test_a_number_has_the_decimal_mark_of_its_language() -> None:
     assert (usual, of("de").tell(usual)) == ("2.5 are usual", "üblich sind 2,5")
 
 
-@pytest.mark.parametrize(("names", "said"), [((), ""), (("a",), "a"), (("a", "b"), "a und b"), (["a", "b", "c"], "a, b und c")])
+@pytest.mark.parametrize(
+    ("names", "said"), [((), ""), (("a",), "a"), (("a", "b"), "a und b"), (["a", "b", "c"], "a, b und c")]
+)
 def test_names_are_listed(names: Sequence[str], said: str) -> None:
     assert of("de").listed(names) == said
 

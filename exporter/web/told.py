@@ -52,7 +52,7 @@ def _one(sentences: list[str]) -> str:
     field, _ = _TOGETHER[first.key]
     found = [one.values for one in sentences if isinstance(one, Text)]
     values = {**first.values, field: [one[field] for one in found], "why": _why(found)}
-    return text(first.key.replace("said", "many"), **values)
+    return text(f"many.{first.key.removeprefix('said.')}", **values)
 
 
 def _why(found: Iterable[Mapping[str, Any]]) -> str:
