@@ -48,7 +48,15 @@ class Lately:
 
 
 def lately(site: Site, name: str, now: float) -> Lately | None:
-    """None when the history cannot be read."""
+    """None when the history cannot be read. Drawn once a minute: with every probe, no page would be what it was."""
+    minute = now // 60
+    known = site.drawn.get(name)
+    if known is None or known[0] != minute:
+        known = site.drawn[name] = minute, _drawn(site, name, now)
+    return known[1]
+
+
+def _drawn(site: Site, name: str, now: float) -> Lately | None:
     try:
         day = site.history.lately.answers(name, now)
         months = site.history.lately.days(name, now, DAYS)

@@ -32,7 +32,7 @@ class Site:
     """`reload` returns the mistakes of a configuration that was not applied; `ready` tells of first results.
 
     `crowds` and `intake` are there for as long as the program runs, whatever a reload says of signals. `streams` are
-    rung after each judgement, `files` are those of the configuration.
+    rung after each judgement, `files` are those of the configuration, `drawn` is what was drawn of a service and when.
     """
 
     store: Store
@@ -45,6 +45,7 @@ class Site:
     intake: Intake | None = None
     streams: Streams = field(default_factory=Streams)
     files: Sequence[Path] = ()
+    drawn: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from exporter.web import assets, badge, copies
 from exporter.web.copies import Shelf, Stamped
-from tests.configurations import config
+from tests.configurations import config, ok
 from tests.servers.program import until
 from tests.web.served import Served, authorization, hashed, sent, write_web_config
 
@@ -126,6 +127,23 @@ async def test_every_public_page_has_a_tag_by_which_it_is_not_sent_again(served:
     for other in ('"other"', tag.strip('"'), ""):
         async with served.session.get(path, headers={"If-None-Match": other}) as answer:
             assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_is_what_it_was_while_probes_go_on_and_nothing_happens(
+    served: Served, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(copies, "FRESH_FOR", 0.0)
+    served.running.take("gstatic", ok(), "controls")
+
+    async def stays() -> bool:
+        before = (await served.get(path))[2]["ETag"]
+        served.running.take("home", ok())
+        served.history.lately.take("tiktok", time.time(), 0.3)
+        return (await served.get(path))[2]["ETag"] == before
+
+    # A minute may begin between the two.
+    assert await stays() or await stays()
 
 
 @pytest.mark.parametrize("path", PAGES)
