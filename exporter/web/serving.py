@@ -19,6 +19,7 @@ from exporter.web.gate import LOOK_EVERY, Gate
 
 _STALLED_FOR = 60.0  # seconds that a reader may take nothing of an answer
 _WAITING = 512  # connections that the kernel holds until they are taken
+_AT_ONCE = 32  # connections that are taken before others get their turn
 _CLOSING = 2.0  # seconds that answers under way get when the program ends
 
 
@@ -71,11 +72,13 @@ class Door:
                 self._protocol,
                 sock=listening.dup(),
                 ssl=context,
-                backlog=_WAITING,
+                backlog=_AT_ONCE,
                 ssl_handshake_timeout=SILENT_FOR if context else None,
             )
             for listening in self._sockets
         ]
+        for listening in self._sockets:
+            listening.listen(_WAITING)  # asyncio has only one number for both
         for server in old:
             server.close()
 
