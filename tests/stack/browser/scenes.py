@@ -66,6 +66,7 @@ class Scene:
     reports: float = 1.0
     notices: Mapping[str, Notice] = field(default_factory=dict)
     extra: str = ""
+    regions: str = REGIONS
     probed: bool = True
     past: bool = True
 
@@ -95,6 +96,7 @@ SCENES = {
     "pending": Scene(probed=False, past=False),
     "many": Scene(_tiktok("upload", regions=("region-3", "region-17")), extra=MANY),
     "new": Scene(past=False),
+    "alone": Scene(_tiktok("upload"), regions=""),
 }
 
 
@@ -131,7 +133,7 @@ async def _no_reload() -> list[str]:
 def _loaded(scene: Scene, folder: Path) -> Config:
     folder.mkdir(parents=True, exist_ok=True)
     files = [config.shipped()]
-    for number, text in enumerate(filter(None, (REGIONS, scene.extra))):
+    for number, text in enumerate(filter(None, (scene.regions, scene.extra))):
         files.append(folder / f"{number}.yaml")
         files[-1].write_text(text, encoding="utf-8")
     return config.load(files, {})
@@ -169,10 +171,10 @@ def _failed(reason: Reason, at: float) -> Result:
 
 
 def _report(crowds: Crowds, loaded: Config, scene: Scene, at: float) -> None:
-    """Five weeks of reports with the hours of a day in them, and the last half hour as the scene says."""
+    """Two weeks of reports with the hours of a day in them, and the last half hour as the scene says."""
     signal = next(one for one in loaded.signals if one.kind == PUSHED)
     dice, tallies = random.Random(7), []
-    first = int((at - 35 * DAY) // SLOT)
+    first = int((at - 15 * DAY) // SLOT)
     for slot in range(first, int(at // SLOT) + 1):
         usual = 3.0 + 2.5 * ((slot % 96) / 96)
         loud = scene.reports if slot * SLOT >= at - 1800.0 - SLOT else 1.0
