@@ -89,7 +89,7 @@ async def _tell(answer: web.StreamResponse, transport: asyncio.Transport, channe
 def _source(site: Site, name: str, place: Place) -> Source:
     def answer() -> str | None:
         verdict = site.store.verdicts.get(name)
-        return verdict and verdict.answer
+        return verdict.answer if verdict else None
 
     def make() -> Event:
         shown = glance(site, name, place)

@@ -1,11 +1,11 @@
 // What a page does with a script: hears events, makes times local, tries the visitor's own line, sends reports.
-// Every word that it shows stands in the page already, in the visitor's language.
+// Its words stand in the page.
 "use strict";
 
 const REFRESH_EVERY = 60_000; // all times in milliseconds
 const QUIET_AFTER = 40_000; // a stream says that it lives every 15 s
 const OLD_AFTER = 300_000;
-const HIDDEN_FOR = 60_000; // a browser has few connections to a host, and a tab in the background needs none
+const HIDDEN_FOR = 60_000; // a browser has few connections to a host: hidden tabs need none
 const PATIENCE = 8_000;
 
 const body = document.body;
@@ -15,7 +15,6 @@ let heardAt = 0; // when an event came
 let livedAt = Math.min(1000 * body.dataset.checked || Date.now(), Date.now()); // when what stands here was true
 let refreshing = 0;
 let hiding = 0;
-let rounds = 0;
 let title = document.title;
 
 const around = (time) => time * (0.75 + Math.random() / 2);
@@ -40,7 +39,7 @@ function localise(root) {
 // Changes only what differs, so that focus, scrolling and what was opened stay as they are.
 function renew(old, fresh) {
   if (old.isEqualNode(fresh)) return;
-  if (old.nodeType !== Node.ELEMENT_NODE) {
+  if (!old.attributes) {
     old.nodeValue = fresh.nodeValue;
     return;
   }
@@ -49,8 +48,10 @@ function renew(old, fresh) {
   const before = [...old.childNodes];
   const after = [...fresh.childNodes];
   const alike = before.length === after.length && before.every((node, at) => node.nodeName === after[at].nodeName);
-  if (alike) before.forEach((node, at) => renew(node, after[at]));
-  else old.replaceChildren(...after);
+  if (alike) return before.forEach((node, at) => renew(node, after[at]));
+  const link = old.contains(document.activeElement) && document.activeElement.getAttribute("href");
+  old.replaceChildren(...after);
+  if (link) old.querySelector(`[href="${CSS.escape(link)}"]`)?.focus({ preventScroll: true });
 }
 
 function entitle(said) {
@@ -75,11 +76,6 @@ function warn() {
   entitle(title);
 }
 
-function lives(at) {
-  livedAt = Math.max(livedAt, at);
-  warn();
-}
-
 function refreshIn(time) {
   clearTimeout(refreshing);
   refreshing = setTimeout(refresh, time);
@@ -97,7 +93,8 @@ async function refresh() {
   }
   // By the server's clock, because the visitor's may be wrong; a cache says how long it has kept the page.
   const now = Date.parse(answer.headers.get("Date")) + 1000 * (answer.headers.get("Age") ?? 0) || Date.now();
-  lives(Date.now() - Math.max(0, now - 1000 * fresh.body.dataset.checked || 0));
+  if (!hears()) livedAt = Date.now() - Math.max(0, now - 1000 * fresh.body.dataset.checked || 0);
+  warn();
   const told = fresh.getElementById("glance");
   if (told && glance && told.dataset.version !== glance.dataset.version) {
     // Events are ahead of every cache.
@@ -105,14 +102,14 @@ async function refresh() {
     show(told, fresh.title);
   }
   for (const old of document.querySelectorAll("[data-live]")) {
-    const found = fresh.querySelector(`[data-live="${CSS.escape(old.dataset.live)}"]`);
+    const found = fresh.querySelector(`[data-live="${old.dataset.live}"]`);
     if (found) renew(old, localise(found));
   }
 }
 
 function heard() {
-  heardAt = Date.now();
-  lives(heardAt);
+  heardAt = livedAt = Date.now();
+  warn();
 }
 
 function listen() {
@@ -133,9 +130,8 @@ function listen() {
 }
 
 function round() {
-  rounds += 1;
   if (!document.hidden && (!stream || stream.readyState === EventSource.CLOSED)) listen();
-  if (!hears() || rounds % 5 === 0) refresh();
+  if (!hears() || Math.random() < 0.2) refresh();
   setTimeout(round, around(REFRESH_EVERY));
 }
 
@@ -171,10 +167,7 @@ const me = document.getElementById("just-me");
 async function anyAnswers(addresses) {
   const how = { mode: "no-cors", credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer" };
   const tries = addresses.split(" ").map((address) => fetch(address, { ...how, signal: AbortSignal.timeout(PATIENCE) }));
-  return Promise.any(tries).then(
-    () => true,
-    () => false,
-  );
+  return Boolean(await Promise.any(tries).catch(() => null));
 }
 
 function found(reached, online) {
@@ -207,7 +200,7 @@ const form = document.querySelector("#report form");
 async function send(pressed) {
   const fields = new URLSearchParams(new FormData(form));
   fields.set(pressed.name, pressed.value);
-  const how = { method: "POST", body: fields, headers: { Accept: "text/html" }, signal: AbortSignal.timeout(PATIENCE) };
+  const how = { method: "POST", body: fields, signal: AbortSignal.timeout(PATIENCE) };
   const page = await (await fetch(form.action, how)).text();
   return new DOMParser().parseFromString(page, "text/html").getElementById("said").childNodes;
 }
