@@ -249,3 +249,31 @@ def test_a_clock_that_was_far_ahead_is_followed_back(told: Told) -> None:
     told.tell(SUNDAY, 60, part=0.5)
     told.tell(SUNDAY + 1, 60)
     assert (told.feed().count, told.feed().at, told.feed().spiking) == (60, (SUNDAY + 2) * BUCKET, True)
+
+
+def whole(told: Told, first: int, counts: list[int]) -> None:
+    """What is reported of TikTok as a whole in the buckets from `first` on, heard to their ends."""
+    told.now = (first + len(counts)) * BUCKET
+    tallies = tuple(Tally("tiktok", "", (first + n) * BUCKET, count) for n, count in enumerate(counts))
+    told.crowds.add(people(), Reading(told.now, tallies, since=first * BUCKET))
+
+
+def test_the_last_buckets_are_told_beside_what_was_usual_in_them(told: Told) -> None:
+    whole(told, SUNDAY, [4] * WEEK + [5, 40])
+    *past, ended, under_way = told.crowds.lately("tiktok", 4)
+    assert [(one.start / BUCKET - SUNDAY - WEEK, one.count) for one in past] == [(-1, 4), (0, 5)]
+    assert (ended.count, under_way.count) == (40, 0)
+    assert ended.usual == pytest.approx(4.0)
+    assert told.crowds.lately("tiktok", 4)[0] is past[0]
+
+
+def test_a_bucket_in_which_nobody_listened_has_no_count(told: Told) -> None:
+    whole(told, SUNDAY, [4] * DAY)
+    whole(told, SUNDAY + DAY + 2, [4])
+    assert [one.count for one in told.crowds.lately("tiktok", 5)] == [4, None, None, 4, 0]
+
+
+def test_of_what_nobody_is_asked_nothing_is_told(told: Told) -> None:
+    assert told.crowds.lately("instagram", 4) == []
+    told.apply()
+    assert told.crowds.lately("tiktok", 4) == []
