@@ -126,7 +126,7 @@ def view(site: Site, name: str) -> View:
         alternatives=_alternatives(site, service),
         advice=_advice(verdict, pending),
         takes_reports=site.intake is not None and site.intake.signal is not None and name in site.intake.services,
-        checked=_checked(site, name),
+        checked=_checked(site, service, regions),
     )
 
 
@@ -168,7 +168,8 @@ def _advice(verdict: Verdict, pending: bool) -> str:
     return {Answer.UP: "up", Answer.DEGRADED: "degraded"}.get(verdict.answer, "down")
 
 
-def _checked(site: Site, name: str) -> float | None:
-    records = site.store.records.items()
-    newest = max((record.track.last_at for (service, _, _), record in records if service == name), default=0.0)
+def _checked(site: Site, service: Service, regions: Iterable[str]) -> float | None:
+    keys = ((service.name, end.name, where) for one in service.features for end in one.endpoints for where in regions)
+    found = (site.store.records.get(key) for key in keys)
+    newest = max((record.track.last_at for record in found if record is not None), default=0.0)
     return newest // 60 * 60 if newest else None
