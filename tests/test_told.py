@@ -140,6 +140,24 @@ def test_a_silent_signal_goes_by_its_title() -> None:
     ]
 
 
+def test_one_endpoint_turns_probes_away_and_two_turn_them_away() -> None:
+    three = tuple(endpoint(name) for name in ("home", "page", "shop"))
+    service = replace(TIKTOK, features=(replace(TIKTOK.features[0], endpoints=three),))
+
+    def said(*walls: str) -> str:
+        tracks = {("tiktok", one.name, "us"): WALL if one.name in walls else FINE for one in three}
+        return judge(service, tracks, {"us": SEEING}, 100.0).sentences[-1]
+
+    assert said("page") == "feed is judged without page, which turns our probes away."
+    assert said("page", "shop") == "feed is judged without page and shop, which turn our probes away."
+
+
+def test_of_many_countries_in_which_people_report_five_are_named() -> None:
+    everywhere = replace(SPIKE, regions=("US", "GB", "DE", "JP", "IN", "FR"))
+    said = verdict(EVERYWHERE, Evidence(crowds=(everywhere,)), **ALL_SEE)
+    assert said.sentences[0].startswith("users report upload failures in US, GB, DE, JP and IN: ")
+
+
 def of_probes() -> Iterator[Verdict]:
     """What probes say, by the states that features can have."""
     yield verdict(EVERYWHERE, Evidence(crowds=(CALM,)), **ALL_SEE)

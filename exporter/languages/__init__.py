@@ -41,9 +41,6 @@ class Text(str):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.key, self.values)
 
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
 
 @dataclass(frozen=True, slots=True)
 class Language:

@@ -12,6 +12,7 @@ import pytest
 from exporter import kinds
 from exporter.errors import SignalError
 from exporter.fetch import Fetch
+from exporter.languages import of
 from exporter.model import NetworkOptions, Service, Signal
 from exporter.options import Secret
 from exporter.readings import Fault, Reading
@@ -253,3 +254,43 @@ async def test_radar_counts_what_is_nationwide_and_has_no_end(
     body = json.dumps({"success": True, "result": {"annotations": [one]}}).encode()
     found = await read("radar", lambda url: radar.Options(url=url, token=Secret("t")), body)
     assert [one.country for one in found.restrictions] == expected
+
+
+def outage(**more: Any) -> dict[str, Any]:
+    return {"locations": ["IR"], "startDate": iso(NOW - 600), "outage": {"outageType": "NATIONWIDE"} | more}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "body", "said"),
+    [
+        (
+            "ooni",
+            lambda url: ooni.Options(url=url, domains={"tiktok": "www.tiktok.com"}),
+            {"v": 0, "result": [country("IN", 40, 1, 3), country("DE", 0, 0, 50)]},
+            "41 von 44 Messungen in 2 Tagen schlagen fehl, davon 1 als Sperre bestätigt",
+        ),
+        (
+            "ioda",
+            lambda url: ioda.Options(url=url),
+            {"data": [event("bgp", 900), event("merit-nt", 900)]},
+            "2 Quellen sehen einen Ausfall (bgp, merit-nt)",
+        ),
+        (
+            "radar",
+            lambda url: radar.Options(url=url, token=Secret("t")),
+            {"success": True, "result": {"annotations": [outage(outageCause="POWER_OUTAGE")]}},
+            "ein Ausfall ist vermerkt (power outage)",
+        ),
+        (
+            "radar",
+            lambda url: radar.Options(url=url, token=Secret("t")),
+            {"success": True, "result": {"annotations": [outage()]}},
+            "ein Ausfall ist vermerkt (Ursache unbekannt)",
+        ),
+    ],
+)
+async def test_what_is_found_of_a_country_is_told_in_another_language(
+    kind: str, options: Callable[[str], Any], body: dict[str, Any], said: str
+) -> None:
+    (found,) = (await read(kind, options, json.dumps(body).encode())).restrictions
+    assert of("de").tell(found.because) == said
