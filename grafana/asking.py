@@ -23,8 +23,10 @@ PIXELS = 1440
 _COLUMNS = 24
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _LABEL_VALUES = re.compile(r"label_values\((.*), (\w+)\)", re.DOTALL)
-_VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+# Not `$1`, which is a group of a regular expression.
+_VARIABLE = re.compile(r"\$\{([a-zA-Z_]\w*)\}|\$([a-zA-Z_]\w*)")
 _TIMEOUT = 60.0
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 Labels = Mapping[str, str]
 Points = Sequence[tuple[float, float]]
@@ -53,13 +55,13 @@ class Window:
     end: float
     interval: float = 15.0
 
-    def step(self, points: float) -> float:
-        """Seconds between two of so many points."""
-        return max(self.interval, float(round((self.end - self.start) / points)))
+    def step(self, points: float, least: float = 0.0) -> float:
+        """Seconds between two of so many points, not less than `least`."""
+        return max(self.interval, least, float(round((self.end - self.start) / points)))
 
-    def words(self, points: float) -> dict[str, str]:
+    def words(self, step: float) -> dict[str, str]:
         """Grafana's own variables, as it reckons them."""
-        step, whole = self.step(points), round(self.end - self.start)
+        whole = round(self.end - self.start)
         rate = max(step + self.interval, 4 * self.interval)
         return {
             "__interval": f"{step:g}s",
@@ -145,6 +147,14 @@ def boards() -> list[Board]:
     return [Board(json.loads(file.read_text(encoding="utf-8"))) for file in sorted(FOLDER.glob("*.json"))]
 
 
+def seconds(text: str) -> float:
+    """Of a duration such as `1m`; ValueError when it is none."""
+    found = re.fullmatch(r"(\d+)([smhd])", text)
+    if not found:
+        raise ValueError(f"{text!r} is not a number and one of s, m, h, d")
+    return float(found[1]) * _UNITS[found[2]]
+
+
 def selector(variable: Mapping[str, Any]) -> str:
     """The series in which a query variable looks for values."""
     return _parts(variable)[0]
@@ -170,22 +180,28 @@ class Asked:
         for variable in board.variables:
             self.values[variable["name"]] = (chosen or {}).get(variable["name"]) or self._value(variable)
 
-    def fill(self, text: str, points: float = PIXELS) -> str:
-        """The text with its variables' values; KeyError names one that there is not. What links know stays."""
-        known = {**self.values, **self._window.words(points)}
+    def fill(self, text: str, step: float = 60.0) -> str:
+        """The text with its variables' values; KeyError names one that there is not."""
+        known = {**self.values, **self._window.words(step)}
         return _VARIABLE.sub(lambda found: known[found[1] or found[2]], text)
 
     def panel(self, panel: Mapping[str, Any]) -> list[Series]:
         """What its queries answer, in their order."""
         return [series for target in panel["targets"] for series in self.target(panel, target)]
 
-    def target(self, panel: Mapping[str, Any], target: Mapping[str, Any]) -> list[Series]:
+    def step(self, panel: Mapping[str, Any]) -> float:
+        """Seconds between two of the panel's points."""
         points = panel.get("maxDataPoints") or PIXELS * panel["gridPos"]["w"] / _COLUMNS
-        expression, window = self.fill(target["expr"], points), self._window
+        least = seconds(panel["interval"]) if "interval" in panel else 0.0
+        return self._window.step(points, least)
+
+    def target(self, panel: Mapping[str, Any], target: Mapping[str, Any]) -> list[Series]:
+        step, window = self.step(panel), self._window
+        expression = self.fill(target["expr"], step)
         if target["instant"]:
             found = self._source.now(expression, window.end)
         else:
-            found = self._source.over(expression, window.start, window.end, window.step(points))
+            found = self._source.over(expression, window.start, window.end, step)
         legend = target.get("legendFormat", "")
         return [Series(target["refId"], _name(legend, labels), labels, points) for labels, points in found]
 

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from grafana.asking import Series
-from grafana.pencil import CLASSIC, FAINT, GROUND, PANEL, TEXT, Drawn, paint
+from grafana.pencil import CLASSIC, COLUMN, DPI, FAINT, GROUND, PANEL, ROW, TEXT, Drawn, paint
 from grafana.units import written
 
 _GEOHASH = "0123456789bcdefghjkmnpqrstuvwxyz"
@@ -40,7 +40,7 @@ def _stat(drawn: Drawn) -> None:
             axes.add_patch(Rectangle((0, 0), 1, 1, color=color))
             color = GROUND
         text = series.name if named else drawn.write(series.last, series.name)
-        size = min(26.0, 0.9 * drawn.panel["gridPos"]["w"] * 60.0 / count / max(len(text), 4))
+        size = min(26.0, 0.9 * drawn.panel["gridPos"]["w"] * COLUMN / count / max(len(text), 4))
         axes.text(x, 0.45, text, ha="center", va="center", size=size, color=color, weight="bold")
         if not named and count > 1:
             axes.text(x, 0.95, series.name, ha="center", va="bottom", size=7.5, color=FAINT)
@@ -60,9 +60,9 @@ def _lines(drawn: Drawn) -> None:
     unit = drawn.defaults["unit"]
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, unit)))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    low, high = drawn.defaults.get("min"), drawn.defaults.get("max")
-    axes.set_ylim(bottom=low, top=high)
-    if low == 0 and axes.get_ylim()[1] <= 1e-9:
+    lowest = min((value for series in drawn.series for _, value in series.points if math.isfinite(value)), default=0.0)
+    axes.set_ylim(bottom=min(lowest, drawn.option("custom.axisSoftMin") or 0.0), top=drawn.defaults.get("max"))
+    if axes.get_ylim()[1] <= 1e-9:
         axes.set_ylim(top=1.0)
     _time(drawn, axes)
     if table:
@@ -126,7 +126,7 @@ def _time(drawn: Drawn, axes: Axes) -> None:
     axes.grid(color="#25282d", linewidth=0.7)
     axes.set_axisbelow(True)
     for mark in drawn.marks:
-        axes.axvspan(mark.start, mark.end, ymax=0.03, color=paint(mark.color), linewidth=0)
+        axes.axvspan(mark.start, mark.end, ymin=-0.02, ymax=0, color=paint(mark.color), linewidth=0, clip_on=False)
         axes.axvline(mark.start, color=paint(mark.color), linewidth=0.8, linestyle=(0, (4, 3)))
 
 
@@ -136,30 +136,34 @@ def _ticks(drawn: Drawn, tick: float) -> list[float]:
 
 
 def _legend_rows(drawn: Drawn, names: Sequence[str]) -> int:
+    return 1 + max((row for _, row in _legend_places(drawn, names)), default=-1)
+
+
+def _legend_places(drawn: Drawn, names: Sequence[str]) -> list[tuple[float, int]]:
+    """Where each name begins, in pixels from the left, and in which row; none when there is no legend."""
     if not drawn.options["legend"].get("showLegend"):
-        return 0
-    width: float = drawn.panel["gridPos"]["w"] * 60.0 - 40.0
-    return math.ceil(sum(len(name) * _LEGEND_LETTER + 26.0 for name in names) / width)
+        return []
+    width, x, row = drawn.panel["gridPos"]["w"] * COLUMN - 40.0, 0.0, 0
+    places = []
+    for name in names:
+        length = len(name) * _LEGEND_LETTER + 26.0
+        if x and x + length > width:
+            x, row = 0.0, row + 1
+        places.append((x, row))
+        x += length
+    return places
 
 
 def _legend(axes: Axes, entries: Sequence[tuple[str, str]], drawn: Drawn) -> None:
-    """Names with a dash of their colour, below the axes."""
-    if not drawn.options["legend"].get("showLegend"):
-        return
+    """Names with a dash of their colour, below the axes, from the panel's left edge on."""
     width, height = _size(drawn, axes)
-    right = (
-        drawn.panel["gridPos"]["w"] * 60.0
-        - 24.0
-        - (axes.get_position().x0 * _whole(drawn) - drawn.panel["gridPos"]["x"] * 60.0)
-    )
-    x, y = 0.0, height + 27.0
-    for name, color in entries:
-        if x and x + len(name) * _LEGEND_LETTER + 26.0 > right:
-            x, y = 0.0, y + _LEGEND_ROW
+    whole = drawn.figure.get_size_inches()[0] * DPI
+    left = axes.get_position().x0 * whole - drawn.panel["gridPos"]["x"] * COLUMN - 14.0
+    for (name, color), (x, row) in zip(entries, _legend_places(drawn, [name for name, _ in entries]), strict=False):
+        y = height + 27.0 + row * _LEGEND_ROW
         place: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "clip_on": False}
-        axes.text(x / width, 1 - y / height, "━", color=color, size=8, **place)
-        axes.text((x + 13.0) / width, 1 - y / height, name, color=TEXT, size=7, **place)
-        x += len(name) * _LEGEND_LETTER + 26.0
+        axes.text((x - left) / width, 1 - y / height, "━", color=color, size=8, **place)
+        axes.text((x - left + 13.0) / width, 1 - y / height, name, color=TEXT, size=7, **place)
 
 
 def _legend_table(drawn: Drawn, axes: Axes, colors: Mapping[str, str]) -> None:
@@ -183,22 +187,19 @@ def _legend_table(drawn: Drawn, axes: Axes, colors: Mapping[str, str]) -> None:
 
 
 def _size(drawn: Drawn, axes: Axes) -> tuple[float, float]:
-    place, (width, height) = axes.get_position(), drawn.figure.get_size_inches() * 100.0
+    place, (width, height) = axes.get_position(), drawn.figure.get_size_inches() * DPI
     return place.width * width, place.height * height
-
-
-def _whole(drawn: Drawn) -> float:
-    return float(drawn.figure.get_size_inches()[0] * 100.0)
 
 
 def _rows(drawn: Drawn) -> None:
     """A state timeline or status history: a row per series."""
-    names = [series.name for series in drawn.series]
+    shown_rows = drawn.series[: int(drawn.options.get("perPage") or len(drawn.series))]
+    names = [series.name for series in shown_rows]
     left = min(190.0, 8 + max(map(len, names)) * 5.2)
     shown = _shown(drawn)
     axes = drawn.axes(left=left, bottom=18 + (_LEGEND_ROW if shown else 0), right=8)
     step, gap = drawn.step, 0.1 * drawn.step if drawn.panel["type"] == "status-history" else 0.0
-    for row, series in enumerate(drawn.series):
+    for row, series in enumerate(shown_rows):
         for at, value in series.points:
             place = (at - step + gap, row - 0.42)
             axes.add_patch(
@@ -220,7 +221,7 @@ def _shown(drawn: Drawn) -> list[tuple[str, str]]:
 
 
 def _bars(drawn: Drawn) -> None:
-    series = drawn.series[: int((drawn.panel["gridPos"]["h"] * 34 - 40) / 16)]
+    series = drawn.series[: int((drawn.panel["gridPos"]["h"] * ROW - 40) / 16)]
     left = min(200.0, 8 + max(len(each.name) for each in series) * 5.4)
     axes = drawn.axes(left=left, right=64)
     most = max([each.last for each in series] + [1e-9])
@@ -278,9 +279,10 @@ def _place(text: str) -> tuple[float, float]:
 
 def _table(drawn: Drawn) -> None:
     organized = drawn.panel["transformations"][-1]["options"]
-    headers = [organized["renameByName"][name] for name in organized["indexByName"]]
+    order: dict[str, int] = organized["indexByName"]
+    headers = [organized["renameByName"][name] for name in sorted(order, key=order.__getitem__)]
     rows = list(_joined(drawn, organized["renameByName"]).values())
-    axes, height = drawn.blank(), drawn.panel["gridPos"]["h"] * 34.0 - 40.0
+    axes, height = drawn.blank(), drawn.panel["gridPos"]["h"] * ROW - 40.0
     fit = int(height / _TABLE_ROW) - 1
     widths = [max([len(header), *(len(row.get(header, ("", ""))[0]) for row in rows)]) + 2 for header in headers]
     edges = [sum(widths[:index]) / sum(widths) for index in range(len(widths))]

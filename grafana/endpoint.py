@@ -11,7 +11,7 @@ from grafana import frame, looks
 from grafana.frame import Panel
 from grafana.looks import Link
 from grafana.panels import Column, Query, bars, buckets, columns, events, lines, squares, stacked, values
-from grafana.words import GREEN, ORANGE, RED, YELLOW, YES_NO
+from grafana.words import BLUE, GREEN, ORANGE, RED, YELLOW, YES_NO
 
 UID = frame.ENDPOINT
 
@@ -22,7 +22,8 @@ PAIR = "service, feature, endpoint, region"
 DAY = 86400.0
 _SHARE = [(None, RED), (0.5, ORANGE), (0.95, YELLOW), (0.995, GREEN)]
 _ENDS = [(None, RED), (7 * DAY, ORANGE), (21 * DAY, GREEN)]
-_CODES = [(None, RED), (100.0, GREEN), (400.0, ORANGE), (500.0, RED)]
+# 4xx are neither: an endpoint without a token is well when it refuses.
+_CODES = [(None, RED), (100.0, GREEN), (400.0, BLUE), (500.0, RED)]
 _LOG = Link(
     "The probe's log",
     "${exporter}/probes/${__data.fields.service}/${__data.fields.endpoint}/${__data.fields.region}",
@@ -65,34 +66,27 @@ def _now() -> Iterator[Panel]:
                 "succeed",
             ),
             unit="percentunit",
+            size=(5, 4),
         )
         .thresholds(looks.thresholds(_SHARE))
         .decimals(2)
-        .height(4)
-        .span(5)
     )
-    yield (
-        values(
-            "Pairs that fail",
-            "Endpoints in regions whose latest scheduled run failed, and all that are probed.",
-            Query(f"count(probe_success{{{CHOSEN}}} == 0) or vector(0)", "fail"),
-            Query(f"count(probe_last_run_timestamp_seconds{{{CHOSEN}}})", "all"),
-        )
-        .height(4)
-        .span(5)
+    yield values(
+        "Pairs that fail",
+        "Endpoints in regions whose latest scheduled run failed, and all that are probed.",
+        Query(f"count(probe_success{{{CHOSEN}}} == 0) or vector(0)", "fail"),
+        Query(f"count(probe_last_run_timestamp_seconds{{{CHOSEN}}})", "all"),
+        size=(5, 4),
     )
-    yield (
-        values(
-            "Slowest twentieth",
-            "19 of 20 attempts that succeed take no longer, in the time that is shown.",
-            Query(
-                _quantile(0.95, "$__range"),
-                "p95",
-            ),
-            unit="s",
-        )
-        .height(4)
-        .span(5)
+    yield values(
+        "Slowest twentieth",
+        "19 of 20 attempts that succeed take no longer, in the time that is shown.",
+        Query(
+            _quantile(0.95, "$__range"),
+            "p95",
+        ),
+        unit="s",
+        size=(5, 4),
     )
     yield (
         values(
@@ -100,11 +94,10 @@ def _now() -> Iterator[Panel]:
             "Of those that the chosen endpoints show.",
             Query(f"min(probe_ssl_earliest_cert_expiry{{{CHOSEN}}}) - time()", "ends in"),
             unit="s",
+            size=(5, 4),
         )
         .thresholds(looks.thresholds(_ENDS))
         .decimals(0)
-        .height(4)
-        .span(5)
     )
     yield (
         values(
@@ -112,12 +105,10 @@ def _now() -> Iterator[Panel]:
             "Per second, over five minutes.",
             Query(f"sum(rate(probe_attempts_total{{{CHOSEN}}}[5m]))", "attempts"),
             unit="cps",
-        )
-        .decimals(2)
-        .height(4)
-        .span(4)
+            size=(4, 4),
+        ).decimals(2)
     )
-    yield _pairs().height(12).span(24)
+    yield _pairs()
 
 
 def _pairs() -> Table:
@@ -147,6 +138,7 @@ def _pairs() -> Table:
                 unit="s",
                 decimals=0,
             ),
+            size=(24, 12),
         )
         .override_by_name("Endpoint", looks.leading(_LOG))
         .override_by_name("Fine", looks.width(70))
@@ -158,16 +150,13 @@ def _each(metric: str) -> str:
 
 
 def _success() -> Iterator[Panel]:
-    yield (
-        squares(
-            "Success by endpoint",
-            "The share of regions in which the latest scheduled run succeeded.",
-            Query(f"avg by (endpoint) (probe_success{{{CHOSEN}}})", "{{endpoint}}"),
-            steps=_SHARE,
-            unit="percentunit",
-        )
-        .height(13)
-        .span(12)
+    yield squares(
+        "Success by endpoint",
+        "The share of regions in which the latest scheduled run succeeded.",
+        Query(f"avg by (endpoint) (probe_success{{{CHOSEN}}})", "{{endpoint}}"),
+        steps=_SHARE,
+        unit="percentunit",
+        size=(12, 13),
     )
     yield (
         squares(
@@ -176,30 +165,22 @@ def _success() -> Iterator[Panel]:
             Query(f"max by (endpoint, region) (probe_http_status_code{{{CHOSEN}}})", "{{endpoint}} · {{region}}"),
             steps=_CODES,
             unit="none",
-        )
-        .override_by_regexp(".*", looks.leading(_LOG_OF_SERIES))
-        .height(13)
-        .span(12)
+            size=(12, 13),
+        ).override_by_regexp(".*", looks.leading(_LOG_OF_SERIES))
     )
-    yield (
-        events(
-            "Failures by reason",
-            "Attempts that failed. blocked, vantage and internal never count against the service.",
-            Query(f"sum by (reason) (increase(probe_failures_total{{{CHOSEN}}}[$__rate_interval])) > 0", "{{reason}}"),
-        )
-        .height(8)
-        .span(12)
+    yield events(
+        "Failures by reason",
+        "Attempts that failed. blocked, vantage and internal never count against the service.",
+        Query(f"sum by (reason) (increase(probe_failures_total{{{CHOSEN}}}[$__rate_interval])) > 0", "{{reason}}"),
+        size=(12, 8),
     )
-    yield (
-        squares(
-            "Success by region",
-            "The share of endpoints whose latest scheduled run succeeded.",
-            Query(f"avg by (region) (probe_success{{{CHOSEN}}})", "{{region}}"),
-            steps=_SHARE,
-            unit="percentunit",
-        )
-        .height(8)
-        .span(12)
+    yield squares(
+        "Success by region",
+        "The share of endpoints whose latest scheduled run succeeded.",
+        Query(f"avg by (region) (probe_success{{{CHOSEN}}})", "{{region}}"),
+        steps=_SHARE,
+        unit="percentunit",
+        size=(12, 8),
     )
 
 
@@ -210,10 +191,8 @@ def _durations() -> Iterator[Panel]:
             "Of the latest scheduled runs, the mean over regions, failed runs included.",
             Query(f"avg by (endpoint) (probe_duration_seconds{{{CHOSEN}}})", "{{endpoint}}"),
             unit="s",
-        )
-        .legend(looks.legend_with("mean", "max"))
-        .height(9)
-        .span(12)
+            size=(12, 9),
+        ).legend(looks.legend_with("mean", "max"))
     )
     yield (
         lines(
@@ -221,56 +200,42 @@ def _durations() -> Iterator[Panel]:
             "Of the latest scheduled runs, the mean over endpoints, failed runs included.",
             Query(f"avg by (region) (probe_duration_seconds{{{CHOSEN}}})", "{{region}}"),
             unit="s",
-        )
-        .legend(looks.legend_with("mean", "max"))
-        .height(9)
-        .span(12)
+            size=(12, 9),
+        ).legend(looks.legend_with("mean", "max"))
     )
-    yield (
-        buckets(
-            "How attempts are spread",
-            "Attempts that succeeded, by how long they took.",
-            f"sum by (le) (increase(probe_all_duration_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))",
-        )
-        .height(9)
-        .span(12)
+    yield buckets(
+        "How attempts are spread",
+        "Attempts that succeeded, by how long they took.",
+        f"sum by (le) (increase(probe_all_duration_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))",
+        size=(12, 9),
     )
-    yield (
-        lines(
-            "Half, 19 of 20, 99 of 100",
-            "Of attempts that succeeded: so many took no longer.",
-            *(
-                Query(_quantile(share, "$__rate_interval"), name)
-                for share, name in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
-            ),
-            unit="s",
-        )
-        .height(9)
-        .span(12)
+    yield lines(
+        "Half, 19 of 20, 99 of 100",
+        "Of attempts that succeeded: so many took no longer.",
+        *(
+            Query(_quantile(share, "$__rate_interval"), name)
+            for share, name in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
+        ),
+        unit="s",
+        size=(12, 9),
     )
-    yield (
-        stacked(
-            "Phases of HTTP",
-            "The mean of the latest scheduled runs; together they are the duration.",
-            Query(f"avg by (phase) (probe_http_duration_seconds{{{CHOSEN}}})", "{{phase}}"),
-            unit="s",
-        )
-        .height(9)
-        .span(12)
+    yield stacked(
+        "Phases of HTTP",
+        "The mean of the latest scheduled runs; together they are the duration.",
+        Query(f"avg by (phase) (probe_http_duration_seconds{{{CHOSEN}}})", "{{phase}}"),
+        unit="s",
+        size=(12, 9),
     )
-    yield (
-        stacked(
-            "Phases of HTTP, by attempts that succeeded",
-            "The mean of all attempts in the interval, from the histograms.",
-            Query(
-                f"sum by (phase) (rate(probe_http_all_duration_seconds_sum{{{CHOSEN}}}[$__rate_interval]))\n"
-                f"/ sum by (phase) (rate(probe_http_all_duration_seconds_count{{{CHOSEN}}}[$__rate_interval]))",
-                "{{phase}}",
-            ),
-            unit="s",
-        )
-        .height(9)
-        .span(12)
+    yield stacked(
+        "Phases of HTTP, by attempts that succeeded",
+        "The mean of all attempts in the interval, from the histograms.",
+        Query(
+            f"sum by (phase) (rate(probe_http_all_duration_seconds_sum{{{CHOSEN}}}[$__rate_interval]))\n"
+            f"/ sum by (phase) (rate(probe_http_all_duration_seconds_count{{{CHOSEN}}}[$__rate_interval]))",
+            "{{phase}}",
+        ),
+        unit="s",
+        size=(12, 9),
     )
 
 
@@ -280,45 +245,33 @@ def _quantile(share: float, window: str) -> str:
 
 
 def _network() -> Iterator[Panel]:
-    yield (
-        lines(
-            "Round trip",
-            "What the kernel measured on the connection (TCP_INFO), the mean over endpoints.",
-            Query(f"avg by (region) (probe_tcp_round_trip_seconds{{{CHOSEN}}})", "{{region}}"),
-            unit="s",
-        )
-        .height(8)
-        .span(8)
+    yield lines(
+        "Round trip",
+        "What the kernel measured on the connection (TCP_INFO), the mean over endpoints.",
+        Query(f"avg by (region) (probe_tcp_round_trip_seconds{{{CHOSEN}}})", "{{region}}"),
+        unit="s",
+        size=(8, 8),
     )
-    yield (
-        lines(
-            "Retransmits",
-            "Segments that had to be sent again, of the latest scheduled runs.",
-            Query(f"sum by (region) (probe_tcp_retransmits{{{CHOSEN}}})", "{{region}}"),
-        )
-        .height(8)
-        .span(8)
+    yield lines(
+        "Retransmits",
+        "Segments that had to be sent again, of the latest scheduled runs.",
+        Query(f"sum by (region) (probe_tcp_retransmits{{{CHOSEN}}})", "{{region}}"),
+        size=(8, 8),
     )
-    yield (
-        lines(
-            "DNS lookup",
-            "The mean over endpoints; through a proxy the proxy looks names up.",
-            Query(f"avg by (region) (probe_dns_lookup_time_seconds{{{CHOSEN}}})", "{{region}}"),
-            unit="s",
-        )
-        .height(8)
-        .span(8)
+    yield lines(
+        "DNS lookup",
+        "The mean over endpoints; through a proxy the proxy looks names up.",
+        Query(f"avg by (region) (probe_dns_lookup_time_seconds{{{CHOSEN}}})", "{{region}}"),
+        unit="s",
+        size=(8, 8),
     )
-    yield (
-        lines(
-            "Phases of DNS and ICMP",
-            "Endpoints of these kinds alone, the mean of the latest scheduled runs.",
-            Query(f"avg by (phase) (probe_dns_duration_seconds{{{CHOSEN}}})", "dns, {{phase}}"),
-            Query(f"avg by (phase) (probe_icmp_duration_seconds{{{CHOSEN}}})", "icmp, {{phase}}"),
-            unit="s",
-        )
-        .height(12)
-        .span(8)
+    yield lines(
+        "Phases of DNS and ICMP",
+        "Endpoints of these kinds alone, the mean of the latest scheduled runs.",
+        Query(f"avg by (phase) (probe_dns_duration_seconds{{{CHOSEN}}})", "dns, {{phase}}"),
+        Query(f"avg by (phase) (probe_icmp_duration_seconds{{{CHOSEN}}})", "icmp, {{phase}}"),
+        unit="s",
+        size=(8, 12),
     )
     yield (
         bars(
@@ -326,45 +279,32 @@ def _network() -> Iterator[Panel]:
             "The first of each endpoint's chain, seen from any region.",
             Query(f"sort(min by (endpoint) (probe_ssl_earliest_cert_expiry{{{CHOSEN}}}) - time())", "{{endpoint}}"),
             unit="s",
+            size=(8, 12),
         )
         .thresholds(looks.thresholds(_ENDS))
         .decimals(0)
-        .height(12)
-        .span(8)
     )
-    yield (
-        bars(
-            "TLS versions",
-            "Pairs whose latest scheduled run agreed on it.",
-            Query(f"count by (version) (probe_tls_version_info{{{CHOSEN}}})", "{{version}}"),
-        )
-        .height(6)
-        .span(4)
+    yield bars(
+        "TLS versions",
+        "Pairs whose latest scheduled run agreed on it.",
+        Query(f"count by (version) (probe_tls_version_info{{{CHOSEN}}})", "{{version}}"),
+        size=(4, 6),
     )
-    yield (
-        bars(
-            "HTTP versions",
-            "Pairs whose latest scheduled run was answered in it.",
-            Query(f'count_values by () ("version", probe_http_version{{{CHOSEN}}} > 0)', "HTTP/{{version}}"),
-        )
-        .height(6)
-        .span(4)
+    yield bars(
+        "HTTP versions",
+        "Pairs whose latest scheduled run was answered in it.",
+        Query(f'count_values by () ("version", probe_http_version{{{CHOSEN}}} > 0)', "HTTP/{{version}}"),
+        size=(4, 6),
     )
-    yield (
-        bars(
-            "IP versions",
-            "Pairs whose latest scheduled run went by it.",
-            Query(f'count_values by () ("version", probe_ip_protocol{{{CHOSEN}}} > 0)', "IPv{{version}}"),
-        )
-        .height(6)
-        .span(4)
+    yield bars(
+        "IP versions",
+        "Pairs whose latest scheduled run went by it.",
+        Query(f'count_values by () ("version", probe_ip_protocol{{{CHOSEN}}} > 0)', "IPv{{version}}"),
+        size=(4, 6),
     )
-    yield (
-        bars(
-            "Whose clock",
-            "What stamped the first byte: the kernel, or this program where the kernel has no stamp.",
-            Query(f"count by (clock) (probe_clock_info{{{CHOSEN}}})", "{{clock}}"),
-        )
-        .height(6)
-        .span(4)
+    yield bars(
+        "Whose clock",
+        "What stamped the first byte: the kernel, or this program where the kernel has no stamp.",
+        Query(f"count by (clock) (probe_clock_info{{{CHOSEN}}})", "{{clock}}"),
+        size=(4, 6),
     )

@@ -66,24 +66,18 @@ def board() -> Dashboard:
 
 
 def _overview() -> Iterator[Panel]:
-    yield (
-        timeline(
-            "Verdicts",
-            "Over all regions, by the exporter.",
-            Query(worst("outage_verdict", "verdict", VERDICTS, "service", SOME), "{{service}}"),
-            words=VERDICTS,
-        )
-        .height(7)
-        .span(24)
+    yield timeline(
+        "Verdicts",
+        "Over all regions, by the exporter.",
+        Query(worst("outage_verdict", "verdict", VERDICTS, "service", SOME), "{{service}}"),
+        words=VERDICTS,
+        size=(24, 7),
     )
-    yield (
-        values(
-            "Incidents",
-            "Begun in this time, degraded ones too, by service.",
-            Query(f"round(max by (service) (increase(outage_incidents_total{{{SOME}}}[$__range])))", "{{service}}"),
-        )
-        .height(5)
-        .span(8)
+    yield values(
+        "Incidents",
+        "Begun in this time, degraded ones too, by service.",
+        Query(f"round(max by (service) (increase(outage_incidents_total{{{SOME}}}[$__range])))", "{{service}}"),
+        size=(8, 5),
     )
     yield (
         values(
@@ -95,10 +89,8 @@ def _overview() -> Iterator[Panel]:
             ),
             Query(f"quantile(0.5, min_over_time(({PAGED}{_TIMES_AGE}){_MINUTELY}))", "page"),
             unit="s",
-        )
-        .decimals(0)
-        .height(5)
-        .span(6)
+            size=(6, 5),
+        ).decimals(0)
     )
     yield (
         values(
@@ -107,10 +99,8 @@ def _overview() -> Iterator[Panel]:
             Query(f"max by (service) (outage_mean_time_to_recovery_seconds{{{SOME}}})", "{{service}}: over after"),
             Query(f"max by (service) (outage_mean_time_between_failures_seconds{{{SOME}}})", "{{service}}: next after"),
             unit="s",
-        )
-        .decimals(1)
-        .height(5)
-        .span(10)
+            size=(10, 5),
+        ).decimals(1)
     )
 
 
@@ -123,10 +113,8 @@ def _incidents() -> Iterator[Panel]:
             Column("First evidence", f"1000 * min_over_time(({INCIDENT}{_TIMES_SINCE}){_MINUTELY})", "dateTimeAsIso"),
             Column("Given after", f"min_over_time(({INCIDENT}{_TIMES_AGE}){_MINUTELY})", unit="s", decimals=0),
             Column("Held for", f"60 * count_over_time(({INCIDENT}){_MINUTELY})", unit="s", decimals=0),
-        )
-        .override_by_name("Service", looks.leading(_SERVICE))
-        .height(10)
-        .span(14)
+            size=(14, 10),
+        ).override_by_name("Service", looks.leading(_SERVICE))
     )
     firing = f'ALERTS{{alertstate="firing", severity=~"critical|warning", {SOME}}}'
     by = "alertname, severity, service, feature"
@@ -139,51 +127,43 @@ def _incidents() -> Iterator[Panel]:
             Column(
                 "Last", f"1000 * max by ({by}) (max_over_time(timestamp({firing}){_MINUTELY}))", unit="dateTimeFromNow"
             ),
-        )
-        .override_by_name("Alert", looks.leading(_RUNBOOK))
-        .height(10)
-        .span(10)
+            size=(10, 10),
+        ).override_by_name("Alert", looks.leading(_RUNBOOK))
     )
 
 
 def _availability() -> Iterator[Panel]:
     kept = 'max by (service) (outage_availability_ratio{%s, window="%s"})'
     known = f'max by (service) (outage_availability_observed_ratio{{{SOME}, window="365d"}})'
-    yield (
-        columns(
-            "Availability",
-            "The share of known time in which it was not down: as far as Prometheus keeps data, and by the exporter.",
-            {"service": "Service"},
-            *(
-                Column(f"{days} days", _available(days), unit="percentunit", decimals=3, steps=_GOOD)
-                for days in (7, 30, 90)
-            ),
-            *(
-                Column(f"{days} days, kept", kept % (SOME, f"{days}d"), unit="percentunit", decimals=3, steps=_GOOD)
-                for days in (30, 365)
-            ),
-            Column("Of the year known", known, unit="percentunit", decimals=1),
-        )
-        .height(8)
-        .span(14)
+    yield columns(
+        "Availability",
+        "The share of known time in which it was not down: as far as Prometheus keeps data, and by the exporter.",
+        {"service": "Service"},
+        *(
+            Column(f"{days} days", _available(days), unit="percentunit", decimals=3, steps=_GOOD)
+            for days in (7, 30, 90)
+        ),
+        *(
+            Column(f"{days} days, kept", kept % (SOME, f"{days}d"), unit="percentunit", decimals=3, steps=_GOOD)
+            for days in (30, 365)
+        ),
+        Column("Of the year known", known, unit="percentunit", decimals=1),
+        size=(14, 8),
     )
-    yield (
-        columns(
-            "Share of the time",
-            "In which each verdict held, of the time that is shown and known to Prometheus.",
-            {"service": "Service"},
-            *(
-                Column(
-                    word.text.capitalize(),
-                    f'max by (service) (avg_over_time(outage_verdict{{{SOME}, verdict="{verdict}"}}[$__range]))',
-                    unit="percentunit",
-                    decimals=2,
-                )
-                for verdict, word in VERDICTS.items()
-            ),
-        )
-        .height(8)
-        .span(10)
+    yield columns(
+        "Share of the time",
+        "In which each verdict held, of the time that is shown and known to Prometheus.",
+        {"service": "Service"},
+        *(
+            Column(
+                word.text.capitalize(),
+                f'max by (service) (avg_over_time(outage_verdict{{{SOME}, verdict="{verdict}"}}[$__range]))',
+                unit="percentunit",
+                decimals=2,
+            )
+            for verdict, word in VERDICTS.items()
+        ),
+        size=(10, 8),
     )
 
 
@@ -195,26 +175,21 @@ def _available(days: int) -> str:
 
 
 def _budgets() -> Iterator[Panel]:
-    yield (
-        columns(
-            "Objectives",
-            "Of probes over 30 days: what should be good, what failed, and what of the budget is left.",
-            {"service": "Service"},
-            Column("Objective", f"max by (service) (slo:objective:ratio{{{SOME}}})", unit="percentunit", decimals=2),
-            Column(
-                "Failed", f"max by (service) (slo:sli_error:ratio_rate30d{{{SOME}}})", unit="percentunit", decimals=3
-            ),
-            Column(
-                "Budget left",
-                f"max by (service) (slo:period_error_budget_remaining:ratio{{{SOME}}})",
-                unit="percentunit",
-                decimals=1,
-                steps=_BUDGET,
-            ),
-            Column("Burns now", f"max by (service) (slo:current_burn_rate:ratio{{{SOME}}})", unit="none", decimals=2),
-        )
-        .height(8)
-        .span(10)
+    yield columns(
+        "Objectives",
+        "Of probes over 30 days: what should be good, what failed, and what of the budget is left.",
+        {"service": "Service"},
+        Column("Objective", f"max by (service) (slo:objective:ratio{{{SOME}}})", unit="percentunit", decimals=2),
+        Column("Failed", f"max by (service) (slo:sli_error:ratio_rate30d{{{SOME}}})", unit="percentunit", decimals=3),
+        Column(
+            "Budget left",
+            f"max by (service) (slo:period_error_budget_remaining:ratio{{{SOME}}})",
+            unit="percentunit",
+            decimals=1,
+            steps=_BUDGET,
+        ),
+        Column("Burns now", f"max by (service) (slo:current_burn_rate:ratio{{{SOME}}})", unit="none", decimals=2),
+        size=(10, 8),
     )
     yield (
         lines(
@@ -222,12 +197,11 @@ def _budgets() -> Iterator[Panel]:
             "Of 30 days, as it was at each time.",
             Query(f"max by (service) (slo:period_error_budget_remaining:ratio{{{SOME}}})", "{{service}}"),
             unit="percentunit",
+            size=(14, 8),
         )
         .max(1)
         .thresholds(looks.thresholds([(None, RED), (0.0, GREEN)]))
         .thresholds_style(looks.threshold_lines())
-        .height(8)
-        .span(14)
     )
 
 
@@ -241,10 +215,8 @@ def _failed() -> Iterator[Panel]:
                 "{{service}} {{feature}}",
             ),
             unit="percentunit",
-        )
-        .decimals(2)
-        .height(9)
-        .span(8)
+            size=(8, 9),
+        ).decimals(2)
     )
     yield (
         bars(
@@ -255,20 +227,16 @@ def _failed() -> Iterator[Panel]:
                 "{{region}}",
             ),
             unit="percentunit",
-        )
-        .decimals(2)
-        .height(9)
-        .span(8)
+            size=(8, 9),
+        ).decimals(2)
     )
     yield (
         bars(
             "Reasons",
             "Attempts that failed in this time.",
             Query(f"sort_desc(sum by (reason) (increase(probe_failures_total{{{SOME}}}[$__range])) > 0)", "{{reason}}"),
-        )
-        .decimals(0)
-        .height(9)
-        .span(8)
+            size=(8, 9),
+        ).decimals(0)
     )
     yield (
         events(
@@ -277,19 +245,12 @@ def _failed() -> Iterator[Panel]:
             Query(
                 f"round(max by (service) (increase(outage_incidents_total{{{SOME}}}[$__rate_interval])))", "{{service}}"
             ),
-        )
-        .max_data_points(60)
-        .height(8)
-        .span(12)
+            size=(12, 8),
+        ).max_data_points(60)
     )
-    yield (
-        lines(
-            "Reports",
-            "People's reports in a quarter of an hour, the most in each interval.",
-            Query(
-                f'max by (service) (max_over_time(outage_reports{{{SOME}, feature=""}}[$__interval]))', "{{service}}"
-            ),
-        )
-        .height(8)
-        .span(12)
+    yield lines(
+        "Reports",
+        "People's reports in a quarter of an hour, the most in each interval.",
+        Query(f'max by (service) (max_over_time(outage_reports{{{SOME}, feature=""}}[$__interval]))', "{{service}}"),
+        size=(12, 8),
     )

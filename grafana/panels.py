@@ -1,6 +1,6 @@
 """One function per kind of panel: what all panels of a kind have in common, so that a dashboard says only what differs.
 
-Each returns the SDK's builder, to which a dashboard adds what it wants: `lines(...).max(1).height(8).span(12)`.
+Each returns the SDK's builder, to which a dashboard adds what it wants: `lines(..., size=(12, 8)).max(1)`.
 Every one has a title, a description and a unit; colours come from words and thresholds.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
+from typing import TypeVar
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -35,8 +36,30 @@ from grafana.words import Word
 
 SOURCE = kinds.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
+BAR = "1m"
+"""The shortest time of a bar that counts: a counter's increase needs several scrapes, and bars should not overlap."""
+
+ROWS = 24
+"""Rows of squares on a page, so that their names can be read."""
+
 COLUMNS = 100
 """Moments in a panel of squares: more would be narrower than what one can point at."""
+
+
+Size = tuple[int, int]
+"""Columns and rows of Grafana's grid, of 24 columns."""
+
+_AnyPanel = TypeVar(
+    "_AnyPanel",
+    bargauge.Panel,
+    geomap.Panel,
+    heatmap.Panel,
+    stat.Panel,
+    statetimeline.Panel,
+    statushistory.Panel,
+    table.Panel,
+    timeseries.Panel,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +83,9 @@ class Column:
     links: Sequence[Link] = ()
 
 
-def values(title: str, description: str, *queries: Query, unit: str = "short") -> stat.Panel:
+def values(title: str, description: str, *queries: Query, unit: str = "short", size: Size) -> stat.Panel:
     """Large values of now, one per series."""
-    panel = stat.Panel().title(title).description(description).datasource(SOURCE).unit(unit)
+    panel = _begun(stat.Panel(), title, description, unit, size)
     panel.targets(_targets(queries, instant=True)).reduce_options(_last()).thresholds(
         looks.thresholds([(None, "text")])
     )
@@ -70,65 +93,68 @@ def values(title: str, description: str, *queries: Query, unit: str = "short") -
     return panel.text_mode(kinds.BigValueTextMode.AUTO)
 
 
-def word(title: str, description: str, query: Query, words: Mapping[str, Word]) -> stat.Panel:
+def word(title: str, description: str, query: Query, words: Mapping[str, Word], *, size: Size) -> stat.Panel:
     """One value of now as a word on its colour."""
-    panel = values(title, description, query).mappings([looks.mapping(words)]).no_value("No data")
+    panel = values(title, description, query, size=size).mappings([looks.mapping(words)]).no_value("No data")
     return panel.color_mode(kinds.BigValueColorMode.BACKGROUND_SOLID).text_mode(kinds.BigValueTextMode.VALUE)
 
 
-def names(title: str, description: str, query: Query, nothing: str, color: str = "text") -> stat.Panel:
+def names(title: str, description: str, query: Query, nothing: str, color: str = "text", *, size: Size) -> stat.Panel:
     """The names of the series that are there now; `nothing` when there is none."""
-    panel = values(title, description, query).text_mode(kinds.BigValueTextMode.NAME).no_value(nothing)
+    panel = values(title, description, query, size=size).text_mode(kinds.BigValueTextMode.NAME).no_value(nothing)
     return panel.thresholds(looks.thresholds([(None, color)]))
 
 
-def lines(title: str, description: str, *queries: Query, unit: str = "short") -> timeseries.Panel:
+def lines(title: str, description: str, *queries: Query, unit: str = "short", size: Size) -> timeseries.Panel:
     """Values over time."""
-    panel = timeseries.Panel().title(title).description(description).datasource(SOURCE).unit(unit)
-    panel.targets(_targets(queries)).legend(looks.legend()).tooltip(looks.tooltip()).min(0)
+    panel = _begun(timeseries.Panel(), title, description, unit, size)
+    panel.targets(_targets(queries)).legend(looks.legend()).tooltip(looks.tooltip()).axis_soft_min(0)
     return panel.line_width(2).fill_opacity(8).show_points(kinds.VisibilityMode.NEVER)
 
 
-def stacked(title: str, description: str, *queries: Query, unit: str = "short") -> timeseries.Panel:
+def stacked(title: str, description: str, *queries: Query, unit: str = "short", size: Size) -> timeseries.Panel:
     """Parts of a whole over time."""
-    panel = lines(title, description, *queries, unit=unit).fill_opacity(60).line_width(1)
+    panel = lines(title, description, *queries, unit=unit, size=size).fill_opacity(60).line_width(1)
     return panel.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
 
 
-def events(title: str, description: str, *queries: Query, unit: str = "short") -> timeseries.Panel:
+def events(title: str, description: str, *queries: Query, unit: str = "short", size: Size) -> timeseries.Panel:
     """Counts of what happened, as bars on one another."""
-    return stacked(title, description, *queries, unit=unit).draw_style(kinds.GraphDrawStyle.BARS).fill_opacity(80)
+    panel = stacked(title, description, *queries, unit=unit, size=size).draw_style(kinds.GraphDrawStyle.BARS)
+    return panel.fill_opacity(80).interval(BAR)
 
 
-def timeline(title: str, description: str, *queries: Query, words: Mapping[str, Word]) -> statetimeline.Panel:
+def timeline(
+    title: str, description: str, *queries: Query, words: Mapping[str, Word], size: Size
+) -> statetimeline.Panel:
     """Words over time, one row per series."""
-    panel = statetimeline.Panel().title(title).description(description).datasource(SOURCE).unit("short")
+    panel = _begun(statetimeline.Panel(), title, description, "short", size)
     panel.targets(_targets(queries)).mappings([looks.mapping(words)]).color_scheme(looks.by_thresholds())
     panel.thresholds(looks.thresholds([(None, "text")])).legend(looks.legend()).tooltip(looks.tooltip())
-    panel.show_value(kinds.VisibilityMode.NEVER).merge_values(True)
+    panel.show_value(kinds.VisibilityMode.NEVER).merge_values(True).disable_pagination()
     return panel.row_height(0.85).fill_opacity(85).line_width(0)
 
 
-def squares(title: str, description: str, *queries: Query, steps: Steps, unit: str) -> statushistory.Panel:
+def squares(title: str, description: str, *queries: Query, steps: Steps, unit: str, size: Size) -> statushistory.Panel:
     """Values at regular moments as coloured squares, one row per series."""
-    panel = statushistory.Panel().title(title).description(description).datasource(SOURCE).unit(unit)
+    panel = _begun(statushistory.Panel(), title, description, unit, size)
     panel.targets(_targets(queries)).thresholds(looks.thresholds(steps)).color_scheme(looks.by_thresholds())
-    panel.show_value(kinds.VisibilityMode.NEVER).legend(looks.HIDDEN).tooltip(looks.tooltip())
+    panel.per_page(ROWS).show_value(kinds.VisibilityMode.NEVER).legend(looks.HIDDEN).tooltip(looks.tooltip())
     return panel.row_height(0.85).col_width(0.9).fill_opacity(85).line_width(0).max_data_points(COLUMNS)
 
 
-def bars(title: str, description: str, query: Query, unit: str = "short") -> bargauge.Panel:
+def bars(title: str, description: str, query: Query, unit: str = "short", *, size: Size) -> bargauge.Panel:
     """Values of now side by side."""
-    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).unit(unit)
+    panel = _begun(bargauge.Panel(), title, description, unit, size)
     panel.targets(_targets([query], instant=True)).reduce_options(_last()).min(0)
     panel.orientation(kinds.VizOrientation.HORIZONTAL).display_mode(kinds.BarGaugeDisplayMode.BASIC)
     panel.name_placement(kinds.BarGaugeNamePlacement.LEFT).show_unfilled(True)
     return panel.thresholds(looks.thresholds([(None, "blue")]))
 
 
-def buckets(title: str, description: str, expression: str) -> heatmap.Panel:
+def buckets(title: str, description: str, expression: str, *, size: Size) -> heatmap.Panel:
     """A histogram of seconds over time; the expression adds up the buckets of each `le`."""
-    panel = heatmap.Panel().title(title).description(description).datasource(SOURCE).unit("short")
+    panel = _begun(heatmap.Panel(), title, description, "short", size)
     panel.targets([_target(Query(expression, "{{le}}"), "A").format(PromQueryFormat.HEATMAP)]).calculate(False)
     colors = heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme("Oranges").exponent(0.5).steps(64)
     panel.color(colors).filter_values(heatmap.FilterValueRange().le(1e-9)).cell_gap(1)
@@ -137,9 +163,9 @@ def buckets(title: str, description: str, expression: str) -> heatmap.Panel:
     )
 
 
-def world(title: str, description: str, expression: str, words: Mapping[str, Word]) -> geomap.Panel:
+def world(title: str, description: str, expression: str, words: Mapping[str, Word], *, size: Size) -> geomap.Panel:
     """A map; the series have labels `geohash` and `region`, and values that the words name."""
-    panel = geomap.Panel().title(title).description(description).datasource(SOURCE).unit("short")
+    panel = _begun(geomap.Panel(), title, description, "short", size)
     panel.targets([_target(Query(expression), "A").instant().format(PromQueryFormat.TABLE)])
     panel.basemap(common.MapLayerOptions().type("default").name("Map")).layers([_markers()])
     panel.view(geomap.MapViewConfig().id("fit").all_layers(True).padding(30).max_zoom(4))
@@ -147,12 +173,12 @@ def world(title: str, description: str, expression: str, words: Mapping[str, Wor
     return panel.thresholds(looks.thresholds(looks.ascending(words)))
 
 
-def columns(title: str, description: str, labels: Mapping[str, str], *shown: Column) -> table.Panel:
+def columns(title: str, description: str, labels: Mapping[str, str], *shown: Column, size: Size) -> table.Panel:
     """A table of now: a row for each set of `labels` (header by name), then a column for each query.
 
     The queries must have these labels and no other: rows are joined by all of them.
     """
-    panel = table.Panel().title(title).description(description).datasource(SOURCE).unit("short")
+    panel = _begun(table.Panel(), title, description, "short", size)
     refs = ascii_uppercase[: len(shown)]
     panel.targets([_cells(column, ref) for column, ref in zip(shown, refs, strict=True)])
     fields = ["Value"] if len(shown) == 1 else [f"Value #{ref}" for ref in refs]
@@ -163,6 +189,11 @@ def columns(title: str, description: str, labels: Mapping[str, str], *shown: Col
         look = looks.cell(column.unit, column.decimals, column.words, column.steps, column.links)
         panel.override_by_name(column.header, look)
     return panel.filterable(True).cell_height(kinds.TableCellHeight.SM)
+
+
+def _begun(panel: _AnyPanel, title: str, description: str, unit: str, size: Size) -> _AnyPanel:
+    width, height = size
+    return panel.title(title).description(description).datasource(SOURCE).unit(unit).span(width).height(height)
 
 
 def _organized(headers: Mapping[str, str]) -> dict[str, object]:

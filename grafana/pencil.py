@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,11 +150,6 @@ def say(figure: Figure, x: float, y: float, text: str, size: float, weight: str 
     """Text whose baseline begins there, in pixels from the top left."""
     width, height = figure.get_size_inches() * DPI
     figure.text(x / width, 1 - y / height, text, size=size, weight=weight, color=color)
-
-
-def palette(names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each series' name with its colour."""
-    return ((name, CLASSIC[index % len(CLASSIC)]) for index, name in enumerate(names))
 
 
 def _fractions(figure: Figure, pixels: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

@@ -8,7 +8,6 @@ It is for looking at layout, units and legends; Grafana itself is prettier and c
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from PIL import Image
 
-from grafana.asking import PIXELS, Asked, Series, Source, Window, boards
+from grafana.asking import Asked, Series, Source, Window, boards, seconds
 from grafana.drawing import draw
 from grafana.pencil import COLUMN, DPI, FAINT, GROUND, ROW, Drawn, Mark, frame, say
 
@@ -28,8 +27,6 @@ _COLORS = 96
 
 _HEAD = 1
 """Rows of the grid above the panels, for the title."""
-
-_UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def picture(asked: Asked, window: Window, file: Path) -> None:
@@ -51,11 +48,10 @@ def picture(asked: Asked, window: Window, file: Path) -> None:
 
 def _draw(figure: Figure, asked: Asked, window: Window, panel: Mapping[str, Any], marks: Sequence[Mark]) -> None:
     place = {**panel["gridPos"], "y": panel["gridPos"]["y"] + _HEAD}
-    points = panel.get("maxDataPoints") or PIXELS * place["w"] / 24
     frame(figure, place, asked.fill(panel["title"]))
     moved = {**panel, "gridPos": place}
     answers = asked.panel(panel)
-    draw(Drawn(figure, moved, answers, marks, window.start, window.end, window.step(points)))
+    draw(Drawn(figure, moved, answers, marks, window.start, window.end, asked.step(panel)))
 
 
 def _chosen(asked: Asked, window: Window) -> str:
@@ -91,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="preview", description="Draw the dashboards.")
     parser.add_argument("--prometheus", metavar="URL", default="http://localhost:9090", help="default: %(default)s")
     parser.add_argument(
-        "--last", metavar="TIME", type=_duration, default="6h", help="such as 30m, 6h, 30d; default: %(default)s"
+        "--last", metavar="TIME", type=seconds, default="6h", help="such as 30m, 6h, 30d; default: %(default)s"
     )
     parser.add_argument(
         "--until", metavar="UNIX", type=float, default=None, help="the end, in unix seconds; default: now"
@@ -99,13 +95,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path(), help="default: here")
     parser.add_argument("--dashboard", metavar="UID", action="append", help="only this one; repeat for more")
     return parser
-
-
-def _duration(text: str) -> float:
-    found = re.fullmatch(r"(\d+)([mhd])", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number and one of m, h, d")
-    return float(found[1]) * _UNITS[found[2]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -63,32 +63,29 @@ def board() -> Dashboard:
 
 def _answer() -> Iterator[Panel]:
     answer = Query(worst("outage_verdict", "verdict", ANSWERS, "service", ONE), "{{service}}")
-    yield word("Is $title down?", "The exporter's verdict over all regions.", answer, ANSWERS).height(6).span(6)
+    yield word("Is $title down?", "The exporter's verdict over all regions.", answer, ANSWERS, size=(6, 6))
     since = Query(f"1000 * max by (service) (outage_verdict_since_timestamp_seconds{{{ONE}}})")
-    yield (
-        values("Since", "First evidence of what is wrong; while it is up, since when.", since, unit="dateTimeFromNow")
-        .height(3)
-        .span(4)
+    yield values(
+        "Since",
+        "First evidence of what is wrong; while it is up, since when.",
+        since,
+        unit="dateTimeFromNow",
+        size=(4, 3),
     )
     cause = Query(f"max by (cause) (outage_cause{{{ONE}}}) == 1", "{{cause}}")
-    yield names("Likely cause", "The first that some reading speaks for.", cause, "nothing is wrong").height(3).span(5)
+    yield names("Likely cause", "The first that some reading speaks for.", cause, "nothing is wrong", size=(5, 3))
     sure = Query(f"max by (confidence) (outage_confidence{{{ONE}}}) == 1", "{{confidence}}")
-    yield names("Confidence", "How sure the verdict is.", sure, "no data").height(3).span(4)
-    yield (
-        values(
-            "Regions that see it down",
-            "Of the feature that is down in most regions. Regions that are blind or blocked do not vote.",
-            Query(f"max(service_feature:outage_regions_down:count{{{ONE}}})", "down"),
-            Query(f"max(service_feature:outage_regions_voting:count{{{ONE}}})", "vote"),
-        )
-        .height(3)
-        .span(5)
+    yield names("Confidence", "How sure the verdict is.", sure, "no data", size=(4, 3))
+    yield values(
+        "Regions that see it down",
+        "Of the feature that is down in most regions. Regions that are blind or blocked do not vote.",
+        Query(f"max(service_feature:outage_regions_down:count{{{ONE}}})", "down"),
+        Query(f"max(service_feature:outage_regions_voting:count{{{ONE}}})", "vote"),
+        size=(5, 3),
     )
-    instead = Query(f"service:outage_alternative_up:info{{{ONE}}}", "{{title}}")
+    instead = Query(f"max by (title) (service:outage_alternative_up:info{{{ONE}}})", "{{title}}")
     yield (
-        names("Works meanwhile", "Alternatives that no region sees down.", instead, "none known", GREEN)
-        .height(3)
-        .span(18)
+        names("Works meanwhile", "Alternatives that no region sees down.", instead, "none known", GREEN, size=(18, 3))
     )
 
 
@@ -100,21 +97,16 @@ def _where() -> Iterator[Panel]:
             "What probes found of each feature in each region. Blocked and unknown cast no vote.",
             Query(state, "{{feature}} · {{region}}"),
             words=STATES,
-        )
-        .override_by_regexp(".*", looks.leading(_ENDPOINTS))
-        .height(18)
-        .span(14)
+            size=(14, 18),
+        ).override_by_regexp(".*", looks.leading(_ENDPOINTS))
     )
-    yield (
-        world(
-            "Regions",
-            "The worst state of the chosen features in each region that has a location in the configuration.",
-            f'group by (region, geohash) (probe_info{{{ONE}, geohash!=""}})\n'
-            f"* on (region) group_left ()\n{worst('outage_state', 'state', STATES, 'region', SOME)}",
-            STATES,
-        )
-        .height(10)
-        .span(10)
+    yield world(
+        "Regions",
+        "The worst state of the chosen features in each region that has a location in the configuration.",
+        f'group by (region, geohash) (probe_info{{{ONE}, geohash!=""}})\n'
+        f"* on (region) group_left ()\n{worst('outage_state', 'state', STATES, 'region', SOME)}",
+        STATES,
+        size=(10, 10),
     )
     firing = f'ALERTS_FOR_STATE{{{ONE}}} and ignoring (alertstate) ALERTS{{{ONE}, alertstate="firing"}}'
     yield (
@@ -123,11 +115,10 @@ def _where() -> Iterator[Panel]:
             "For this service; a name leads to its runbook.",
             {"alertname": "Alert", "severity": "Severity", "feature": "Feature", "region": "Region"},
             Column("For", f"max by (alertname, severity, feature, region) (time() - ({firing}))", unit="s", decimals=0),
+            size=(10, 8),
         )
         .override_by_name("Alert", looks.leading(_RUNBOOK))
         .no_value("none")
-        .height(8)
-        .span(10)
     )
 
 
@@ -138,19 +129,14 @@ def _others() -> Iterator[Panel]:
             "People's reports in a quarter of an hour, each visitor once, and how many are usual.",
             Query(f'max by (signal) (outage_reports{{{ONE}, feature=""}})', "{{signal}}"),
             Query(f'max by (signal) (outage_reports_baseline{{{ONE}, feature=""}})', "usual, {{signal}}"),
-        )
-        .override_by_regexp("^usual.*", looks.dashed(GREY))
-        .height(8)
-        .span(8)
+            size=(8, 8),
+        ).override_by_regexp("^usual.*", looks.dashed(GREY))
     )
-    yield (
-        lines(
-            "Reports by feature",
-            "What people miss. Someone who reports two features is counted in both.",
-            Query(f'max by (feature) (outage_reports{{{SOME}, feature!=""}})', "{{feature}}"),
-        )
-        .height(8)
-        .span(8)
+    yield lines(
+        "Reports by feature",
+        "What people miss. Someone who reports two features is counted in both.",
+        Query(f'max by (feature) (outage_reports{{{SOME}, feature!=""}})', "{{feature}}"),
+        size=(8, 8),
     )
     yield (
         lines(
@@ -158,9 +144,8 @@ def _others() -> Iterator[Panel]:
             "The share of posts about the service that complain, by signal.",
             Query(f"max by (signal) (outage_chatter_ratio{{{ONE}}})", "{{signal}}"),
             unit="percentunit",
-        )
-        .height(8)
-        .span(8)
+            size=(8, 8),
+        ).no_value("No signal here listens to chatter")
     )
     spike = [(None, GREEN), (UNUSUAL, ORANGE), (GLARING, RED)]
     yield (
@@ -170,23 +155,19 @@ def _others() -> Iterator[Panel]:
             Query(f'max by (signal) (outage_reports_score{{{ONE}, feature=""}})', "reports, {{signal}}"),
             Query(f"max by (signal) (outage_chatter_score{{{ONE}}})", "chatter, {{signal}}"),
             Query(f"max by (signal) (outage_corroboration_score{{{ONE}}})", "only corroborates, {{signal}}"),
+            size=(8, 8),
         )
         .thresholds(looks.thresholds(spike))
         .thresholds_style(looks.threshold_lines())
-        .height(8)
-        .span(8)
     )
-    yield (
-        timeline(
-            "Officials and upstreams",
-            "Whether a page that is about the service, or about what it runs on, has something open. No row: not read.",
-            Query('max by (source) (outage_statement{scope="$service", state="open"})', "{{source}}"),
-            Query(f"max by (provider, location) (outage_upstream_incident{{{ONE}}})", "{{provider}} {{location}}"),
-            Query(f"max by (source, region) (outage_blocked{{{ONE}}})", "blocked in {{region}}, says {{source}}"),
-            words=OPEN,
-        )
-        .height(8)
-        .span(16)
+    yield timeline(
+        "Officials and upstreams",
+        "Whether a page that is about the service, or about what it runs on, has something open. No row: not read.",
+        Query('max by (source) (outage_statement{scope="$service", state="open"})', "{{source}}"),
+        Query(f"max by (provider, location) (outage_upstream_incident{{{ONE}}})", "{{provider}} {{location}}"),
+        Query(f"max by (source, region) (outage_blocked{{{ONE}}})", "blocked in {{region}}, says {{source}}"),
+        words=OPEN,
+        size=(16, 8),
     )
 
 
@@ -198,11 +179,19 @@ def _objective() -> Iterator[Panel]:
             "Of 30 days. Below 0 more probes have failed than the objective allows.",
             Query(f"max by (service) (slo:period_error_budget_remaining:ratio{{{ONE}}})", "budget left"),
             unit="percentunit",
+            size=(4, 4),
         )
         .thresholds(looks.thresholds(budget))
         .decimals(1)
-        .height(4)
-        .span(4)
+    )
+    yield (
+        values(
+            "Allowed to fail",
+            "Of all probes over 30 days; the rest is the objective.",
+            Query(f"max by (service) (slo:error_budget:ratio{{{ONE}}})", "allowed"),
+            unit="percentunit",
+            size=(4, 4),
+        ).decimals(2)
     )
     rates = [
         Query(f"max by (service) (slo:sli_error:ratio_rate{window}{{{ONE}}}) {PER_BUDGET}", window)
@@ -213,24 +202,23 @@ def _objective() -> Iterator[Panel]:
             "Burn rate",
             "Times the rate that is allowed, by window. Pages begin at 14.4 (1h and 5m) and at 6 (6h and 30m).",
             *rates,
+            size=(10, 8),
         )
         .thresholds(looks.thresholds([(None, GREEN), (6.0, ORANGE), (14.4, RED)]))
         .thresholds_style(looks.threshold_lines())
-        .height(8)
-        .span(10)
     )
     yield (
         lines(
             "Attempts that fail",
-            "By feature, over the last five minutes, confirmations included.",
+            "By feature, in five minutes or more, because some endpoints are asked so rarely; confirmations included.",
             Query(
-                f"sum by (feature) (rate(probe_failures_total{{{SOME}, {COUNTED}}}[5m]))\n"
-                f"/ sum by (feature) (rate(probe_attempts_total{{{SOME}}}[5m]))",
+                f"sum by (feature) (rate(probe_failures_total{{{SOME}, {COUNTED}}}[$__rate_interval]))\n"
+                f"/ sum by (feature) (rate(probe_attempts_total{{{SOME}}}[$__rate_interval]))",
                 "{{feature}}",
             ),
             unit="percentunit",
+            size=(10, 8),
         )
+        .interval("5m")
         .max(1)
-        .height(8)
-        .span(10)
     )

@@ -7,6 +7,7 @@ and countries of regions. What happens in it leaves no panel without something t
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ import aiohttp
 import yaml
 from aiohttp import web
 
+from exporter.history import History
+from exporter.model import Answer
+from exporter.readings import BUCKET, Reading, Tally
+from exporter.verdict import Verdict
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.box import HERE, Box, Proxy
 from tests.servers.faults import read
@@ -29,6 +34,9 @@ EVERY = 4.0
 
 SCRAPED_EVERY = 1
 """Seconds."""
+
+HEARD = 192
+"""Quarters of an hour, two days."""
 
 SETTLES_WITHIN = 120.0
 """Seconds: a few on a quiet machine."""
@@ -81,6 +89,7 @@ class Live:
 async def watched(folder: Path) -> AsyncIterator[tuple[Box, Exporter]]:
     """The box, and an exporter that has found all well; signals tell of trouble, and one cannot be read."""
     first = _configuration(folder)
+    _remember(folder / "data")
     async with AsyncExitStack() as running:
         box = await running.enter_async_context(Box(first))
         socks = await running.enter_async_context(Microsocks(box, SOCKS, user="box", password="box"))
@@ -120,6 +129,19 @@ async def until_everything_is_there(stack: Live) -> None:
         "rate(outage_reports_refused_total[5s]) > 0 or increase(outage_reports_refused_total[1m]) > 0",
     ):
         await stack.prometheus.until_holds(expression, within=SETTLES_WITHIN)
+
+
+def _remember(folder: Path) -> None:
+    """Let the exporter have listened for days, so that it knows what is usual, and have seen an outage long ago."""
+    history, until = History(folder), time.time()
+    start = until // BUCKET * BUCKET - HEARD * BUCKET
+    quiet = [start + number * BUCKET for number in range(HEARD)]
+    for signal, out_of in (("people", None), ("bluesky", 50000), ("app_store", 40)):
+        tallies = tuple(Tally("tiktok", "", at, 3, out_of) for at in quiet)
+        history.buckets.add(signal, Reading(until, tallies, start))
+    for answer, ago in ((Answer.DOWN, 7200.0), (Answer.DOWN, 7190.0), (Answer.UP, 7180.0)):
+        history.incidents.note(Verdict("tiktok", "TikTok", answer, {}, {}, ("remembered",)), until - ago)
+    history.close()
 
 
 def _configuration(folder: Path) -> Path:

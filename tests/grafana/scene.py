@@ -39,11 +39,16 @@ async def scene(folder: Path, turns: int = TURNS) -> AsyncIterator[Scene]:
     async with live.watched(folder) as (box, exporter):
         past = await asyncio.to_thread(_store, folder)
         async with live.live(folder, box, exporter) as stack:
-            started = time.time()
             for _ in range(turns):
                 await stack.break_and_mend()
             await live.until_everything_is_there(stack)
-            yield Scene(stack.prometheus.url, past, Window(started, time.time(), live.SCRAPED_EVERY))
+            yield Scene(stack.prometheus.url, past, _lately())
+
+
+def _lately() -> Window:
+    """Long enough for three bars of a minute; it ends now."""
+    now = time.time()
+    return Window(now - 180.0, now, live.SCRAPED_EVERY)
 
 
 def _store(folder: Path) -> Window:
