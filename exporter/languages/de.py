@@ -358,6 +358,10 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
         "{what}: {n} Meldung in der letzten vollen Viertelstunde; üblich sind {usual}.",
         "{what}: {n} Meldungen in der letzten vollen Viertelstunde; üblich sind {usual}.",
     ),
+    "report.others_so_far": (
+        "{what}: {n} Meldung in dieser Viertelstunde bis jetzt; üblich sind {usual} in der ganzen.",
+        "{what}: {n} Meldungen in dieser Viertelstunde bis jetzt; üblich sind {usual} in der ganzen.",
+    ),
     "report.limited": (
         "Das war zu oft. Bitte in einer Sekunde noch einmal versuchen.",
         "Das war zu oft. Bitte in {n} Sekunden noch einmal versuchen.",

@@ -342,6 +342,10 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
         "{what}: {n} report in the last full quarter of an hour; {usual} are usual.",
         "{what}: {n} reports in the last full quarter of an hour; {usual} are usual.",
     ),
+    "report.others_so_far": (
+        "{what}: {n} report in this quarter of an hour so far; {usual} are usual in all of it.",
+        "{what}: {n} reports in this quarter of an hour so far; {usual} are usual in all of it.",
+    ),
     "report.limited": ("That was too often. Try again in a second.", "That was too often. Try again in {n} seconds."),
     "report.full": "Not counted: more reports come than can be remembered. Try again later.",
     "report.unkept": "Not counted: it cannot be kept at the moment. Try again in a minute.",

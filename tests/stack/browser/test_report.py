@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ from aiohttp import web as server
 from playwright.async_api import Page, expect
 
 from exporter.readings import BUCKET
+from exporter.signals.reports.intake import Report
 from tests.servers.ports import free_port
 from tests.stack.browser.conftest import Visit
 from tests.stack.browser.stage import Stage
@@ -46,6 +48,17 @@ async def test_the_thanks_tell_what_others_report(stage: Stage, visit: Visit) ->
     stage.intake.close()  # as the note that nobody reported
     await report(page, "All of it, or something else")
     await said(page, "TikTok: 1 report in the last full quarter of an hour; 4 are usual.")
+
+
+async def test_the_thanks_tell_at_once_when_many_report(stage: Stage, visit: Visit) -> None:
+    page = await visit()
+    stage.now += BUCKET
+    stage.intake.close()  # as the note that nobody reported
+    stage.now += 60
+    await asyncio.gather(*(stage.intake.take(Report(bytes([n]), "tiktok", "feed")) for n in range(60)))
+    stage.running.store.hear({}, stage.crowds.crowds())
+    await report(page)
+    await said(page, "TikTok, Feed: 60 reports in this quarter of an hour so far; 4 are usual in all of it.")
 
 
 async def test_a_page_of_another_language_thanks_in_it(stage: Stage, visit: Visit) -> None:
