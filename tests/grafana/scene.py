@@ -1,10 +1,10 @@
-"""What the dashboards are shown over: a Prometheus, and the two moments in which it has something to show."""
+"""What the dashboards are shown over: a Prometheus, and the moments in which it has something to show."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,40 +15,44 @@ from tests.grafana import live, replayed
 OUTAGE = "2026-03-03"
 """Uploads fail in the US, people report it, and the upstream's page says so."""
 
-TURNS = 2
-"""Live outages: between two is the first time between failures."""
-
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`replayed` ends amid the outage, `live` now."""
+    """`replayed` ends amid the outage, `live` now; `whole` is all that was live. URLs of Prometheus and exporter."""
 
     url: str
+    exporter: str
     replayed: Window
     live: Window
+    whole: Window
 
     def asked(self, board: Board) -> dict[str, Asked]:
         """The dashboard, open at each moment by its name."""
-        source = Source(self.url)
-        return {"replayed": Asked(board, source, self.replayed), "live": Asked(board, source, self.live)}
+        return {"replayed": self.opened(board, self.replayed), "live": self.opened(board, self.live)}
+
+    def opened(self, board: Board, window: Window, chosen: Mapping[str, str] | None = None) -> Asked:
+        """With values of variables by name, where they are chosen."""
+        return Asked(board, Source(self.url), window, chosen)
 
 
 @asynccontextmanager
-async def scene(folder: Path, turns: int = TURNS) -> AsyncIterator[Scene]:
-    """Replay, break and mend, and wait until all of it has been scraped."""
+async def scene(folder: Path, turns: int = 1, pause: float = 0.0) -> AsyncIterator[Scene]:
+    """Replay, break and mend so many times with seconds of calm behind each, and wait until all has been scraped."""
     async with live.watched(folder) as (box, exporter):
         past = await asyncio.to_thread(_store, folder)
         async with live.live(folder, box, exporter) as stack:
+            started = time.time()
             for _ in range(turns):
                 await stack.break_and_mend()
+                await asyncio.sleep(pause)
             await live.until_everything_is_there(stack)
-            yield Scene(stack.prometheus.url, past, _lately())
+            whole = Window(started, time.time(), live.SCRAPED_EVERY)
+            yield Scene(stack.prometheus.url, exporter.url, past, _lately(whole), whole)
 
 
-def _lately() -> Window:
-    """Long enough for three bars of a minute; it ends now."""
-    now = time.time()
-    return Window(now - 180.0, now, live.SCRAPED_EVERY)
+def _lately(whole: Window) -> Window:
+    """Long enough for three bars of a minute."""
+    return Window(whole.end - 180.0, whole.end, whole.interval)
 
 
 def _store(folder: Path) -> Window:
