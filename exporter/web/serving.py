@@ -18,7 +18,7 @@ from exporter.web.connections import SILENT_FOR, Connection, Connections, most
 from exporter.web.gate import LOOK_EVERY, Gate
 
 _STALLED_FOR = 60.0  # seconds that a reader may take nothing of an answer
-_WAITING = 512  # connections that the kernel holds until they are taken
+_WAITING = 1024  # connections that the kernel holds until they are taken
 _AT_ONCE = 32  # connections that are taken before others get their turn
 _CLOSING = 2.0  # seconds that answers under way get when the program ends
 
