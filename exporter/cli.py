@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import json
 import os
+import signal
 import ssl
 import sys
 import urllib.error
@@ -213,6 +214,8 @@ def _load(options: argparse.Namespace) -> Config:
 
 
 def _run(options: argparse.Namespace) -> int:
+    # A reload that comes before anything is loaded must not end the program, which is what SIGHUP does by itself.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Imported here: the web server costs the other commands a quarter of a second.
     from exporter.main import Settings, run
 
