@@ -60,7 +60,7 @@ def atom(site: Site, name: str, place: Place) -> str:
 
 def _add_entry(root: ET.Element, service: Service, incident: Incident, place: Place) -> None:
     entry = ET.SubElement(root, "entry")
-    _add(entry, "id", _named("incident", incident.service, str(incident.id), _iso(incident.started)))
+    _add(entry, "id", _named("incident", incident.service, _iso(incident.started)))
     _add(entry, "title", _title(service, incident, place.language))
     _add(entry, "published", _iso(incident.started))
     _add(entry, "updated", _iso(incident.changed))

@@ -20,6 +20,7 @@ from exporter.export import MANIFEST
 from exporter.model import Answer
 from exporter.verdict import Verdict
 from exporter.web import export
+from exporter.web.site import Site
 from tests.configurations import NOW, config
 from tests.servers.ports import free_port
 from tests.servers.program import until
@@ -73,7 +74,9 @@ async def test_every_service_has_its_pages_in_every_language(served: Served) -> 
         for service in ("tiktok", "youtube_shorts"):
             assert {f"{language}{service}/index.html", f"{language}{service}/history/index.html"} <= found.keys()
     assert {"tiktok/feed.atom", "tiktok/badge.svg", "static/style.css", "api/v1/incidents.json"} <= found.keys()
-    assert json.loads(found["api/v1/status.json"])["services"][0]["service"] == "tiktok"
+    status = json.loads(found["api/v1/status.json"])
+    assert status["services"][0]["service"] == "tiktok"
+    assert status["generated_at"].endswith(":00Z")
     assert b'lang="de"' in found["de/tiktok/index.html"]
     assert "static/operator.css" not in found
 
@@ -126,6 +129,20 @@ async def test_it_is_made_once_however_many_ask(served: Served, monkeypatch: pyt
     monkeypatch.setattr(export, "badge", lambda site, name: made.append(name) or badge(site, name))
     await asyncio.gather(*(archive(served) for _ in range(5)))
     assert made == ["tiktok", "youtube_shorts"]
+
+
+async def test_a_reload_in_the_middle_leaves_no_page_of_before(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded, badge = served.running.store.config, export.badge
+
+    def reloading(site: Site, name: str) -> str:
+        if site.store.config is loaded:
+            renamed = replace(loaded.services[0], title="Renamed")
+            served.running.apply(replace(loaded, services=(renamed, *loaded.services[1:])))
+        return badge(site, name)
+
+    monkeypatch.setattr(export, "badge", reloading)
+    found = await archive(served)
+    assert [name for name, page in found.items() if name.startswith("tiktok/") and b"Renamed" not in page] == []
 
 
 async def test_a_history_that_cannot_be_read_is_no_empty_export(

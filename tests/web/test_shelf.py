@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from exporter.web import assets, badge, copies
-from exporter.web.copies import Shelf, Stamped
+from exporter.web.api import stamped
+from exporter.web.copies import Shelf, Stamped, copied
 from tests.configurations import config, ok
 from tests.servers.program import until
 from tests.web.served import Served, authorization, hashed, sent, write_web_config
@@ -64,10 +65,19 @@ def test_the_time_at_which_it_was_made_is_no_part_of_what_a_page_says() -> None:
     assert (first.tag, second.body) == (second.tag, b"at 2: well")
 
 
+def test_the_time_in_json_is_no_part_of_what_it_says() -> None:
+    first, second, other = (
+        copied(stamped({"answer": answer}, at)) for answer, at in (("up", 1), ("up", 2), ("down", 2))
+    )
+    assert first.tag == second.tag != other.tag
+    assert b"1970-01-01T00:00:02Z" in second.body
+
+
 def test_pages_with_parameters_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "ROOM", 10_000)
     made: list[str] = []
-    shelf = Shelf(Clock())
+    clock = Clock()
+    shelf = Shelf(clock)
 
     def ask(key: str, size: int) -> None:
         shelf.copy(key, lambda: made.append(key) or key * size)
@@ -80,6 +90,14 @@ def test_pages_with_parameters_do_not_fill_the_memory(monkeypatch: pytest.Monkey
     assert made.count("0099") == 1
     ask("0000", 500)
     assert made.count("0000") == 2
+    # A page that is made again takes the room that it had.
+    for _ in range(100):
+        clock.now += 1.0
+        ask("often", 500)
+    made.clear()
+    for key in ("0000", "often", "0000"):
+        ask(key, 500)
+    assert made == ["0000"]
     # What is larger than all the room is still served, and only what is newest stays.
     ask("huge", 20_000)
     ask("huge", 20_000)
