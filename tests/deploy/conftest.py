@@ -17,6 +17,7 @@ from exporter.cli import PORT
 from tests.deploy.containers import Machine
 
 OWN_CONFIGURATION = {
+    "defaults": {"interval": "5s", "timeout": "4s"},
     "regions": {"here": {"kind": "local"}},
     "controls": {"self": {"kind": "tcp", "target": f"127.0.0.1:{PORT}"}},
     "services": {
@@ -26,8 +27,8 @@ OWN_CONFIGURATION = {
                 "front": {
                     "core": True,
                     "endpoints": {
-                        "page": {"kind": "http", "url": f"http://127.0.0.1:{PORT}/-/healthy", "interval": "5s"},
-                        "ping": {"kind": "icmp", "target": "127.0.0.1", "interval": "5s"},
+                        "page": {"kind": "http", "url": f"http://127.0.0.1:{PORT}/-/healthy"},
+                        "ping": {"kind": "icmp", "target": "127.0.0.1"},
                     },
                 }
             },

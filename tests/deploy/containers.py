@@ -25,6 +25,9 @@ import exporter
 from tests.deploy.commands import ROOT, command, run
 
 IMAGE = f"outage-exporter:{exporter.__version__}"
+BASE = (ROOT / "Dockerfile").read_text(encoding="utf-8").split("FROM ")[1].split()[0]
+"""Python's image, as the Dockerfile names it."""
+
 INSTALLED = (
     *("python3", "python3-venv", "python-is-python3", "ca-certificates"),  # as Python's image
     *("prometheus", "prometheus-alertmanager"),
@@ -79,10 +82,13 @@ class Machine:
 
     @contextmanager
     def container(self, *options: str | Path) -> Iterator[str]:
-        """`podman run` in the background; its id."""
+        """`podman run` in the background; its id. What it said is printed when the caller fails."""
         name = self.podman("run", "--detach", *options)
         try:
             yield name
+        except BaseException:
+            subprocess.run(self._podman("logs", name), check=False, env=self._env())
+            raise
         finally:
             self.podman("rm", "--force", "--volumes", "--time=1", name)
 
@@ -129,13 +135,12 @@ class Machine:
         run("debootstrap", *words, environment=environment)
         shutil.rmtree(root / "var" / "cache" / "apt")
         run("tar", f"--directory={root}", "--create", f"--file={root}.tar", ".")
-        base = _base()
-        self.podman("import", "--quiet", f"{root}.tar", base)
+        self.podman("import", "--quiet", f"{root}.tar", BASE)
         shutil.rmtree(root)
         Path(f"{root}.tar").unlink()
         services = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]
         for name in ("prometheus", "alertmanager"):
-            self.build(services[name]["image"], _STAND_IN.format(base=base, name=name), self.folder)
+            self.build(services[name]["image"], _STAND_IN.format(base=BASE, name=name), self.folder)
 
     def build(self, tag: str, containerfile: str, context: Path, *options: str) -> None:
         """An image of that text."""
@@ -168,12 +173,6 @@ class Machine:
 
     def _env(self) -> dict[str, str]:
         return {**os.environ, "CONTAINERS_CONF": str(self._configuration)}
-
-
-def _base() -> str:
-    found = re.search(r"^FROM (\S+) AS base$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert found
-    return found[1]
 
 
 def _pip_settings() -> dict[str, str]:

@@ -5,16 +5,18 @@ Long: `make test-long`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.containers import IMAGE, Machine
+from tests.deploy.containers import BASE, IMAGE, Machine
 from tests.deploy.waiting import until
 
-HARDENED = ("--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=none")
+HARDENED = (
+    *("--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=none"),
+    "--sysctl=net.ipv4.ping_group_range=65532 65532",
+)
 """As compose.yaml and Kubernetes run it; without a network, so that it can reach itself alone."""
 
 LARGEST = 80_000_000
@@ -47,22 +49,27 @@ def inside(machine: Machine, name: str, *words: str) -> str:
 
 
 def test_what_it_adds_to_pythons_image_is_small(machine: Machine) -> None:
-    layers = [
-        int(layer["Size"]) for layer in json.loads(machine.podman("history", "--format=json", "--human=false", IMAGE))
-    ]
-    base = max(layers)
-    added = sum(layers) - base
+    added = machine.inspect(IMAGE)["Size"] - machine.inspect(BASE)["Size"]
     print(f"added to Python's image: {added / 1e6:.1f} MB")
     assert 0 < added < LARGEST
 
 
 def test_nothing_of_its_building_is_left(machine: Machine) -> None:
-    with machine.container(*HARDENED, "--entrypoint=sleep", IMAGE, "60") as name:
-        found = inside(
-            machine, name, "find", "/opt", "/etc", "/run", "/root", "/source", "-xdev", "-name", "pip*"
-        ).split()
-        assert found == []
-        assert "authority" not in inside(machine, name, "ls", "/run", "/etc")
+    builders = (
+        "-name",
+        "pip.conf",
+        "-o",
+        "-name",
+        "authority*",
+        "-o",
+        "-path",
+        "*/site-packages/pip",
+        "-o",
+        "-path",
+        "/source",
+    )
+    with machine.container(*HARDENED, "--user=0", "--entrypoint=sleep", IMAGE, "60") as name:
+        assert inside(machine, name, "find", "/", "-xdev", *builders) == ""
     assert "authority" not in machine.podman("history", "--no-trunc", IMAGE)
 
 
@@ -76,7 +83,8 @@ def test_its_process_is_nobodys_and_may_nothing(machine: Machine, exporter: str)
 
 
 def test_it_can_write_its_data_and_nothing_that_stays(machine: Machine, exporter: str) -> None:
-    writable = inside(machine, exporter, "find", "/", "-xdev", "-writable", "-not", "-type", "l").split()
+    find = "find / -xdev -writable -not -type l 2>/dev/null || true"  # it may not look everywhere
+    writable = inside(machine, exporter, "sh", "-c", find).split()
     in_memory = {"/tmp", "/var/tmp", "/run", "/dev", "/dev/shm"}
     assert set(writable) - in_memory == {"/data"}
     with pytest.raises(AssertionError, match="Read-only file system"):
