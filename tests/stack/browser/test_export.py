@@ -162,9 +162,10 @@ async def test_its_own_policy_lets_a_page_ask_what_the_configuration_names_and_n
     ask = "url => fetch(url, {mode: 'no-cors'}).then(() => true, () => false)"
     async with nginx(tmp_path) as address, opened(chromium, f"{address}/tiktok/index.html") as (page, complaints):
         assert await page.evaluate(ask, f"http://service.test:{stage.port}/-/healthy")
-        assert not complaints
+        # Of an answer that nobody reads the browser says that it was broken off.
+        assert not [complaint for complaint in complaints if "Policy" in complaint]
         assert not await page.evaluate(ask, f"http://other.test:{stage.port}/-/healthy")
-        assert "Content Security Policy" in complaints[0]
+        assert [complaint for complaint in complaints if "Content Security Policy" in complaint]
 
 
 async def test_an_open_page_shows_the_next_export(hosted: Hosted, chromium: Browser) -> None:
