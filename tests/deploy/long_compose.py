@@ -56,7 +56,13 @@ class Project:
 
     def ask(self, url: str) -> Any:
         """JSON from inside the project's network."""
-        return json.loads(self._machine.podman("exec", "outage-exporter-1", "curl", "--silent", url))
+        return json.loads(self._curl(url))
+
+    def status(self, url: str) -> str:
+        return self._curl("--output", "/dev/null", "--write-out", "%{http_code}", url)
+
+    def _curl(self, *words: str) -> str:
+        return self._machine.podman("exec", "outage-exporter-1", "curl", "--silent", *words)
 
 
 @pytest.fixture(name="project", scope="module")
@@ -104,3 +110,8 @@ def test_the_exporter_probes_without_any_privilege(project: Project) -> None:
         return sorted(each["metric"]["endpoint"] for each in found)
 
     until(successes, lambda endpoints: endpoints == ["page", "ping", "self"])
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", "200"), ("/metrics", "404"), ("/config", "404")])
+def test_people_get_their_pages_and_no_others_at_the_second_port(project: Project, path: str, status: str) -> None:
+    assert project.status(f"http://exporter:19721{path}") == status
