@@ -64,6 +64,27 @@ async def test_a_change_comes_to_an_open_page_and_is_said_aloud_and_takes_no_foc
     assert await page.evaluate("window.here && document.activeElement.value === 'feed'")
 
 
+async def test_a_cache_that_is_behind_takes_nothing_back_and_is_asked_again(stage: Stage, visit: Visit) -> None:
+    page = await visit(clock=time.time())
+    old = await (await page.request.get(f"{stage.url}/tiktok")).text()
+    asked: list[str] = []
+
+    async def keep(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.fulfill(body=old, content_type="text/html", headers={"Date": formatdate(usegmt=True)})
+
+    await page.route("**/tiktok", keep)
+    await listens(stage)
+    stage.say("down")
+    await shows(page, "down")
+    await passes(page, 15_000)
+    assert asked
+    await shows(page, "down")
+    await page.unroute("**/tiktok")
+    await passes(page, 20_000)
+    await expect(page.locator("[data-live=grid] .down").first).to_be_visible()
+
+
 async def test_what_a_visitor_opened_stays_open_when_the_rest_changes(stage: Stage, visit: Visit) -> None:
     page = await visit(clock=time.time())
     await page.evaluate("document.querySelectorAll('[data-live] details').forEach(one => one.open = true)")
@@ -143,6 +164,16 @@ async def test_a_page_without_a_stream_asks_every_minute(
     await shows(page, "down")
     await expect(page).to_have_title("YES - Is TikTok down?")
     await expect(page.locator("#announce")).to_have_text("TikTok is down.")
+
+
+async def test_the_first_page_asks_every_minute(stage: Stage, visit: Visit) -> None:
+    page = await visit("/", clock=time.time())
+    card = page.locator("[data-live=services] li").first
+    await expect(card).to_contain_text("No")
+    stage.say("down")
+    await asyncio.sleep(1)  # until the copy of the page that was shown is not shown any more
+    await passes(page, 2 * MINUTE)
+    await expect(card).to_contain_text("Yes")
 
 
 async def test_a_page_that_hears_nothing_says_so_until_it_does(
