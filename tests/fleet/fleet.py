@@ -163,17 +163,17 @@ async def fleet(folder: Path) -> AsyncIterator[Fleet]:
     async with AsyncExitStack() as running:
         cables = running.enter_context(Cables(len(SITES) + 1))
         box = await running.enter_async_context(Box())
+        exporters = {site: await running.enter_async_context(_exporter(folder / site, box)) for site in SITES}
         store = await _store(running, folder, cables)
         await _start(running, _alertmanager(folder, cables))
         central = await _start(running, _central_prometheus(folder, cables))
-        exporters, agents = {}, {}
-        for number, site in enumerate(SITES):
-            place = folder / site
-            place.mkdir()
-            files = write_site(place, site, box)
-            exporters[site] = await running.enter_async_context(Exporter(place, *files, arguments=("--workers=1",)))
-            target = f"127.0.0.1:{exporters[site].port}"
-            agents[site] = await _start(running, _agent(place, Cables.centre(number), target, store is not None))
+        agents = {}
+        for number, (site, exporter) in enumerate(exporters.items()):
+            # What fails while everything starts at once is nobody's outage.
+            await exporter.until_answer("tiktok", "up", 60.0)
+            target = f"127.0.0.1:{exporter.port}"
+            agent = _agent(folder / site, Cables.centre(number), target, store is not None)
+            agents[site] = await _start(running, agent)
         session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10.0))
         await running.enter_async_context(session)
         yield Fleet(box, cables, exporters, agents, central, store, session)
@@ -226,6 +226,11 @@ async def _store(running: AsyncExitStack, folder: Path, cables: Cables) -> Progr
     )
 
 
+def _exporter(place: Path, box: Box) -> Exporter:
+    place.mkdir()
+    return Exporter(place, *write_site(place, place.name, box), arguments=("--workers=1",))
+
+
 def _agent(place: Path, centre: str, exporter: str, victoria_metrics: bool) -> Program:
     port = free_port()
     config = write_agent(place, centre, exporter, f"127.0.0.1:{port}")
@@ -253,7 +258,7 @@ def _vmagent(place: Path, config: Path, centre: str, port: int) -> Sequence[str]
         "-promscrape.config.strictParse=false",
         f"-remoteWrite.tmpDataPath={place / 'agent'}",
         f"-remoteWrite.label=site={place.name}",
-        "-remoteWrite.sendTimeout=2s",
+        "-remoteWrite.sendTimeout=5s",
         f"-httpListenAddr=127.0.0.1:{port}",
         *(f"-remoteWrite.url={url}" for url in stores),
         *(f"-remoteWrite.urlRelabelConfig={FLEET / 'relabel.yml'}" for _ in stores),

@@ -15,11 +15,16 @@ ROOT = Path(__file__).parents[2]
 FLEET = ROOT / "deploy" / "fleet"
 RULES = (ROOT / "alerts" / "rules", FLEET / "rules")
 
-RANGES, WAITS = 40, 40
-"""What durations in expressions, and those alerts wait for, are divided by: ten minutes are 15 s."""
+RANGES, WAITS = 30, 60
+"""What durations in expressions, and those alerts wait for, are divided by: ten minutes are 20 s."""
 
-LOOK_BACK = "8s"
+LOOK_BACK = "10s"
 """Prometheus' five minutes, divided likewise."""
+
+SCRAPED_EVERY = 2.0
+"""Seconds."""
+
+_PROBED_EVERY = 6.0
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DIVIDED = {"expr": RANGES, "for": WAITS, "keep_firing_for": WAITS}
@@ -33,20 +38,20 @@ def read(file: Path) -> dict[str, Any]:
 def write_agent(folder: Path, centre: str, exporter: str, itself: str) -> Path:
     """agent.yml of a site that has the centre, and the store beside it, at that address."""
     content = read(FLEET / "agent.yml")
-    content["global"]["scrape_interval"] = "1s"
+    content["global"]["scrape_interval"] = f"{SCRAPED_EVERY:.0f}s"
     for job, target in zip(content["scrape_configs"], (exporter, itself), strict=True):
         job["static_configs"] = [{"targets": [target]}]
     for store in content["remote_write"]:
         store["url"] = re.sub(r"//\w+:", f"//{centre}:", store["url"])
-        store["remote_timeout"] = "2s"
-        store["queue_config"]["batch_send_deadline"] = "500ms"
+        store["remote_timeout"] = "5s"
+        store["queue_config"]["batch_send_deadline"] = "1s"
     return _write(folder / "agent.yml", content)
 
 
 def write_central(folder: Path) -> Path:
     """central.yml, with all rules, and the store on the same host."""
     content = read(FLEET / "central.yml")
-    content["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    content["global"] |= dict.fromkeys(("scrape_interval", "evaluation_interval"), f"{SCRAPED_EVERY:.0f}s")
     content["rule_files"] = [str(_write_rules(folder, rules)) for rules in RULES]
     for store in content["remote_write"]:
         store["url"] = store["url"].replace("//store:", "//localhost:")
@@ -55,7 +60,7 @@ def write_central(folder: Path) -> Path:
 
 def write_site(folder: Path, region: str, box: Box) -> tuple[Path, ...]:
     """The shipped configuration, run from the one region of that name, which is local."""
-    shipped = hastened(folder, 4.0)
+    shipped = hastened(folder, _PROBED_EVERY)
     shipped.write_text(shipped.read_text(encoding="utf-8").replace(f"{HERE}:", f"{region}:"), encoding="utf-8")
     assert list(read(shipped)["regions"]) == [region]
     return shipped, box.write_config(folder)
@@ -67,7 +72,8 @@ def _write_rules(folder: Path, rules: Path) -> Path:
     for file in rules.glob("*.yml"):
         content = read(file)
         for group in content["groups"]:
-            group["interval"] = "1s"
+            # Objectives look far back, which costs, and nothing here is about them.
+            group["interval"] = "10s" if "slo" in group["name"] else f"{SCRAPED_EVERY:.0f}s"
             for rule in group["rules"]:
                 rule |= {key: _divided(rule[key], by) for key, by in _DIVIDED.items() if key in rule}
         _write(into / file.name, content)
