@@ -5,14 +5,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Debian's packages that the tests start for real; services are not to be started at installation.
 DEBIAN := prometheus prometheus-alertmanager prometheus-blackbox-exporter nginx-light dnsmasq microsocks tinyproxy \
-  iproute2 util-linux curl chromium fonts-dejavu-core
+  iproute2 util-linux systemd curl chromium fonts-dejavu-core
 INSTALL := apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends
 
 # Where `make run` keeps everything. More options for run and demo: make run ARGS="--port prometheus=9091".
 DATA ?= data
 ARGS ?=
 
-.PHONY: run demo programs test test-live test-rest test-simulated lint bench lock clean
+.PHONY: run demo programs test test-long test-live test-rest test-simulated lint bench lock clean
 
 run: .venv/run programs
 	@exec $(BIN)/python -m deploy.local.stack --data "$(DATA)" $(ARGS)
@@ -52,6 +52,11 @@ test-rest: .venv/dev .venv/debian
 test-simulated: .venv/dev .venv/debian
 	GOGC=400 GOMAXPROCS=1 nice -n 15 $(BIN)/pytest $(SIDE_BY_SIDE) $(SIMULATED)
 
+# The image built, compose.yaml and the unit started for real, with no registry. As root; two to three minutes, 3 GB in /tmp.
+LONG := podman runc netavark aardvark-dns iptables debootstrap
+test-long: .venv/dev .venv/debian .venv/long
+	$(BIN)/pytest tests/deploy/long_*.py
+
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -81,6 +86,10 @@ bench: .venv/dev .venv/debian
 	@dpkg -s $(DEBIAN) >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] || { \
 	  echo "The tests need these Debian packages; install them as root: $(DEBIAN)"; exit 1; }; \
 	  $(INSTALL) $(DEBIAN); }
+	@touch $@
+
+.venv/long: Makefile .venv/bin/python
+	@dpkg -s $(LONG) >/dev/null 2>&1 || $(INSTALL) $(LONG)
 	@touch $@
 
 # The container has runtime.txt alone; a supervisor is for `make run`, the rest for tests.
