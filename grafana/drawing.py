@@ -125,8 +125,9 @@ def _time(drawn: Drawn, axes: Axes) -> None:
     axes.xaxis.set_major_locator(FixedLocator(_ticks(drawn, tick)))
     axes.grid(color="#25282d", linewidth=0.7)
     axes.set_axisbelow(True)
+    thick = 4.0 / _size(drawn, axes)[1]
     for mark in drawn.marks:
-        axes.axvspan(mark.start, mark.end, ymin=-0.02, ymax=0, color=paint(mark.color), linewidth=0, clip_on=False)
+        axes.axvspan(mark.start, mark.end, ymin=-thick, ymax=0, color=paint(mark.color), linewidth=0, clip_on=False)
         axes.axvline(mark.start, color=paint(mark.color), linewidth=0.8, linestyle=(0, (4, 3)))
 
 

@@ -22,7 +22,7 @@ from grafana.asking import Asked, Series, Source, Window, boards, seconds
 from grafana.drawing import draw
 from grafana.pencil import COLUMN, DPI, FAINT, GROUND, ROW, Drawn, Mark, frame, say
 
-_COLORS = 96
+_COLORS = 64
 """Of a picture's palette: few, so that it stays small."""
 
 _HEAD = 1

@@ -184,15 +184,6 @@ def _objective() -> Iterator[Panel]:
         .thresholds(looks.thresholds(budget))
         .decimals(1)
     )
-    yield (
-        values(
-            "Allowed to fail",
-            "Of all probes over 30 days; the rest is the objective.",
-            Query(f"max by (service) (slo:error_budget:ratio{{{ONE}}})", "allowed"),
-            unit="percentunit",
-            size=(4, 4),
-        ).decimals(2)
-    )
     rates = [
         Query(f"max by (service) (slo:sli_error:ratio_rate{window}{{{ONE}}}) {PER_BUDGET}", window)
         for window in WINDOWS
@@ -221,4 +212,13 @@ def _objective() -> Iterator[Panel]:
         )
         .interval("5m")
         .max(1)
+    )
+    yield (
+        values(
+            "Allowed to fail",
+            "Of all probes over 30 days; the rest is the objective.",
+            Query(f"max by (service) (slo:error_budget:ratio{{{ONE}}})", "allowed"),
+            unit="percentunit",
+            size=(4, 4),
+        ).decimals(2)
     )

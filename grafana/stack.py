@@ -18,6 +18,10 @@ OURS = 'instance=~"$instance"'
 
 LAG = f"outage_exporter_schedule_lag_seconds_bucket{{{OURS}}}"
 
+# Where an operator of Kubernetes labels targets, what has no service has the name of its own.
+FIRING = 'ALERTS{alertstate="firing", severity!="none"} unless on (service) outage_service_info'
+"""Alerts that are about no service that is watched."""
+
 _OK = [(None, RED), (1.0, GREEN)]
 _NONE_WANTED = [(None, GREEN), (1.0, RED)]
 _RUNBOOK = Link("Runbook", f"{frame.RUNBOOKS}/${{__data.fields.alertname}}.md")
@@ -29,7 +33,7 @@ def board() -> Dashboard:
         UID, "Whether those who watch are well: exporters, signals, Prometheus, Alertmanager.", "now-3h", "30s"
     )
     made.with_variable(frame.choices("instance", "Exporter", "label_values(outage_exporter_build_info, instance)"))
-    made.annotation(frame.alerts('service=""'))
+    made.annotation(frame.annotation("Alerts", FIRING, "{{alertname}}", "{{severity}} {{instance}} {{region}}", "red"))
     frame.fill(
         made,
         ("Well?", _well()),
@@ -99,8 +103,7 @@ def _well() -> Iterator[Panel]:
         unit="dateTimeFromNow",
         size=(4, 4),
     )
-    ours = 'service="", severity!="none"'
-    firing = f'ALERTS_FOR_STATE{{{ours}}} and ignoring (alertstate) ALERTS{{{ours}, alertstate="firing"}}'
+    firing = f"ALERTS_FOR_STATE and ignoring (alertstate) {FIRING}"
     yield (
         columns(
             "Alerts about the stack",
@@ -118,7 +121,7 @@ def _well() -> Iterator[Panel]:
                 unit="s",
                 decimals=0,
             ),
-            size=(14, 7),
+            size=(14, 6),
         )
         .override_by_name("Alert", looks.leading(_RUNBOOK))
         .no_value("none")
@@ -131,7 +134,7 @@ def _well() -> Iterator[Panel]:
         Column("Memory", _beside("process_resident_memory_bytes"), unit="bytes"),
         Column("CPU", _beside(f"rate(process_cpu_seconds_total{{{OURS}}}[5m])"), unit="percentunit", decimals=1),
         Column("Open files", _beside("process_open_fds"), unit="none"),
-        size=(10, 7),
+        size=(10, 6),
     )
 
 

@@ -35,6 +35,9 @@ EVERY = 4.0
 SCRAPED_EVERY = 1
 """Seconds."""
 
+DEATHS = 4
+"""Of workers: of the first the scrapes may know nothing."""
+
 HEARD = 192
 """Quarters of an hour, two days."""
 
@@ -78,6 +81,14 @@ class Live:
         self.box.mend(service="tiktok")
         await self.exporter.until_answer("tiktok", "up", within=SETTLES_WITHIN)
 
+    async def kill_workers(self) -> None:
+        """As often as an alert wants it."""
+        for count in range(1, DEATHS + 1):
+            for worker in self.exporter.workers():
+                worker.kill()
+            restarts = "outage_exporter_worker_restarts_total"
+            await self.exporter.until_value(restarts, lambda value, count=count: value >= count, SETTLES_WITHIN)
+
     async def report(self, *visits: dict[str, str]) -> None:
         """Post reports; a service that there is not is refused."""
         async with aiohttp.ClientSession(self.exporter.url) as session:
@@ -120,9 +131,11 @@ async def live(folder: Path, box: Box, exporter: Exporter) -> AsyncIterator[Live
 
 
 async def until_everything_is_there(stack: Live) -> None:
-    """Until what takes longest has been scraped: the rules' first evaluations, notifications, a failed one."""
+    """Until what takes longest has been scraped: the rules' first evaluations, notifications, an alert about us."""
+    await stack.kill_workers()
     await stack.report({"service": "tiktok", "feature": "upload"}, _STRANGE)
     for expression in (
+        'ALERTS{alertname="OutageWorkerRestarting", alertstate="firing"}',
         "slo:objective:ratio",
         "service_feature:outage_regions_voting:count",
         "rate(alertmanager_notifications_failed_total[5s]) > 0",

@@ -19,7 +19,9 @@ from exporter.history import History, Statistics
 from exporter.history.availability import GAP
 from exporter.metrics import availability
 from exporter.metrics.timeline import Timeline
-from exporter.simulation import Simulation
+from exporter.model import PastOutage
+from exporter.readings import Crowd, Heard
+from exporter.simulation import Listen, Simulation
 from grafana.asking import Window
 from tests.replays.measure import wanted
 from tests.replays.promtool import notation
@@ -56,22 +58,25 @@ class _Families:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """OpenMetrics with timestamps, and the window to look at."""
+    """OpenMetrics with timestamps; the window that ends amid the last outage, and that of everything."""
 
     text: str
     window: Window
+    whole: Window
 
 
-def replayed(name: str, folder: Path) -> Replayed:
-    """The documented outage of that name; `folder` is for what promtool reads."""
-    outage = next(each for each in config.past_outages() if each.name == name)
-    outage = replace(outage, end=min(outage.end, outage.start + LASTS))
+def replayed(names: Sequence[str], folder: Path) -> Replayed:
+    """The documented outages of these names; `folder` is for what promtool reads.
+
+    The last is replayed at its own time, the others before it, as if they had been on that day.
+    """
+    outages = list(_behind_one_another(names))
     loaded = config.load([config.shipped()], {})
-    scene = replay.scene(loaded, outage, REGIONS, histograms=True)
+    scenes = [replay.scene(loaded, outage, REGIONS, histograms=True) for outage in outages]
     timeline = Timeline(_Families())
-    start, end = outage.start - BEFORE, outage.end + AFTER
-    listen = replay.listen(scene.config, outage, start - replay.SETTLING, end, STEP)
-    simulation = Simulation(scene.config, scene.effects, start - replay.SETTLING, listen)
+    start, end = outages[0].start - BEFORE, outages[-1].end + AFTER
+    effects = [effect for scene in scenes for effect in scene.effects]
+    simulation = Simulation(scenes[0].config, effects, start - replay.SETTLING, _heard(scenes, start, end))
     history = History(folder / "history")
     for number in range(round((end - start) / STEP) + 1):
         _advance(simulation, history, start + number * STEP)
@@ -82,8 +87,33 @@ def replayed(name: str, folder: Path) -> Replayed:
     history.close()
     families = dict(timeline.series())
     recorded = "".join(_openmetrics(_evaluated(families, folder), start))
-    seen = outage.start + SEEN_AFTER
-    return Replayed(_targeted(timeline) + recorded + "# EOF\n", Window(start, seen, STEP))
+    seen = outages[-1].start + SEEN_AFTER
+    text = _targeted(timeline) + recorded + "# EOF\n"
+    return Replayed(text, Window(outages[-1].start - BEFORE, seen, STEP), Window(start, end, STEP))
+
+
+def _behind_one_another(names: Sequence[str]) -> Iterator[PastOutage]:
+    known = {each.name: each for each in config.past_outages()}
+    start = known[names[-1]].start
+    for place, name in enumerate(names):
+        begun = start - (len(names) - 1 - place) * (BEFORE + LASTS + AFTER)
+        outage = known[name]
+        yield replace(outage, start=begun, end=begun + min(outage.end - outage.start, LASTS))
+
+
+def _heard(scenes: Sequence[replay.Scene], start: float, end: float) -> Listen:
+    """What people and officials said in whichever outage is the next that ends."""
+    ends = [scene.outage.end + AFTER for scene in scenes]
+    begun = [start - replay.SETTLING, *ends[:-1]]
+    said = [
+        replay.listen(scene.config, scene.outage, since, until, STEP)
+        for scene, since, until in zip(scenes, begun, ends, strict=True)
+    ]
+
+    def heard(at: float) -> tuple[Mapping[str, Heard], Sequence[Crowd]]:
+        return next(listen for listen, until in zip(said, ends, strict=True) if at < until or until == end)(at)
+
+    return heard
 
 
 def _advance(simulation: Simulation, history: History, until: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,23 @@ from tests.grafana import live, replayed
 OUTAGE = "2026-03-03"
 """Uploads fail in the US, people report it, and the upstream's page says so."""
 
+EARLIER = "2020-07-gcp"
+"""Everything fails everywhere: what there was before, where a history is wanted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`replayed` ends amid the outage, `live` now; `whole` is all that was live. URLs of Prometheus and exporter."""
+    """`replayed` ends amid the outage, `live` now; `history` and `watched` are all of both times.
+
+    With the URLs of Prometheus and of the exporter.
+    """
 
     url: str
     exporter: str
     replayed: Window
+    history: Window
     live: Window
-    whole: Window
+    watched: Window
 
     def asked(self, board: Board) -> dict[str, Asked]:
         """The dashboard, open at each moment by its name."""
@@ -36,10 +43,12 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, turns: int = 1, pause: float = 0.0) -> AsyncIterator[Scene]:
+async def scene(
+    folder: Path, outages: Sequence[str] = (OUTAGE,), turns: int = 1, pause: float = 0.0
+) -> AsyncIterator[Scene]:
     """Replay, break and mend so many times with seconds of calm behind each, and wait until all has been scraped."""
     async with live.watched(folder) as (box, exporter):
-        past = await asyncio.to_thread(_store, folder)
+        past = await asyncio.to_thread(_store, outages, folder)
         async with live.live(folder, box, exporter) as stack:
             started = time.time()
             for _ in range(turns):
@@ -47,7 +56,8 @@ async def scene(folder: Path, turns: int = 1, pause: float = 0.0) -> AsyncIterat
                 await asyncio.sleep(pause)
             await live.until_everything_is_there(stack)
             whole = Window(started, time.time(), live.SCRAPED_EVERY)
-            yield Scene(stack.prometheus.url, exporter.url, past, _lately(whole), whole)
+            windows = (past.window, past.whole, _lately(whole), whole)
+            yield Scene(stack.prometheus.url, exporter.url, *windows)
 
 
 def _lately(whole: Window) -> Window:
@@ -55,7 +65,7 @@ def _lately(whole: Window) -> Window:
     return Window(whole.end - 180.0, whole.end, whole.interval)
 
 
-def _store(folder: Path) -> Window:
-    made = replayed.replayed(OUTAGE, folder)
+def _store(outages: Sequence[str], folder: Path) -> replayed.Replayed:
+    made = replayed.replayed(outages, folder)
     replayed.blocks(made.text, folder / "prometheus")
-    return made.window
+    return made
