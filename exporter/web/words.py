@@ -11,6 +11,7 @@ from exporter.model import Answer
 from exporter.web.charts import Run
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_SIZES = (3, 4, 7, 10)  # letters
 _IN_DAYS_FROM = 2 * _DAY  # seconds: a shorter time is told in hours
 
 
@@ -68,8 +69,8 @@ class Words:
         return f"{round(value * 1000)} ms" if value < 1 else f"{self.number(value)} s"
 
     def size(self, word: str) -> str:
-        """How large a word can be written: `short`, `middle` or `long`."""
-        return "short" if len(word) < 5 else "middle" if len(word) < 8 else "long"
+        """A class for how large a word can be written in the width of a phone, by its letters: `letters-4`."""
+        return f"letters-{next((most for most in _SIZES if len(word) <= most), _SIZES[-1])}"
 
     def features(self, names: Sequence[str]) -> str:
         """`Feed, Videos and Login`."""
