@@ -78,10 +78,11 @@ def _color(drawn: Drawn, series: Series, index: int) -> str:
 
 def _line(drawn: Drawn, axes: Axes, series: Series, color: str, below: dict[float, float] | None) -> None:
     if drawn.option("custom.drawStyle") == "bars":
-        for at, value in series.points:
-            axes.bar(at, value, width=0.8 * drawn.step, bottom=(below or {}).get(at, 0.0), color=color, alpha=0.8)
-            if below is not None:
-                below[at] = below.get(at, 0.0) + value
+        times, values = [at for at, _ in series.points], [value for _, value in series.points]
+        bottoms = [(below or {}).get(at, 0.0) for at in times]
+        axes.bar(times, values, width=0.8 * drawn.step, bottom=bottoms, color=color, alpha=0.8)
+        if below is not None:
+            below.update({at: bottom + value for at, bottom, value in zip(times, bottoms, values, strict=True)})
         return
     times, values = _with_gaps(series, drawn.step)
     bottoms = [(below or {}).get(at, 0.0) for at in times]
@@ -201,11 +202,9 @@ def _rows(drawn: Drawn) -> None:
     axes = drawn.axes(left=left, bottom=18 + (_LEGEND_ROW if shown else 0), right=8)
     step, gap = drawn.step, 0.1 * drawn.step if drawn.panel["type"] == "status-history" else 0.0
     for row, series in enumerate(shown_rows):
-        for at, value in series.points:
-            place = (at - step + gap, row - 0.42)
-            axes.add_patch(
-                Rectangle(place, step - gap, 0.84, color=drawn.color(value, series.name), alpha=0.85, linewidth=0)
-            )
+        spans = [(at - step + gap, step - gap) for at, _ in series.points]
+        colors = [drawn.color(value, series.name) for _, value in series.points]
+        axes.broken_barh(spans, (row - 0.42, 0.84), facecolors=colors, alpha=0.85, linewidth=0)
     axes.set_ylim(len(names) - 0.5, -0.5)
     _time(drawn, axes)
     axes.set_yticks(range(len(names)), names)

@@ -15,7 +15,7 @@ from grafana.asking import boards
 from tests.grafana import table
 from tests.grafana.scene import EARLIER, OUTAGE, Scene, scene
 
-TURNS, PAUSE = 3, 60.0
+TURNS, PAUSE = 2, 60.0
 """Live outages, and seconds of calm after each."""
 
 PICTURES = table.COMMITTED.parent / "pictures"
