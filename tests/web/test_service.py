@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -64,6 +65,12 @@ def test_what_is_hit_and_where_stands_beside_the_answer(shown: Shown) -> None:
     assert "Where: in 3 of 5 regions here us-east us-west" in facts
     assert "Likely cause technical" in facts
     assert "Confidence high" in facts
+
+
+def test_while_it_is_up_the_last_outage_is_named_and_what_was_only_degraded_is_none(shown: Shown) -> None:
+    said = shown("up").one("div", class_="say").all("p")[-1].text
+    assert said.startswith("Last outage: ")
+    assert said.endswith("UTC, 43 min")
 
 
 def test_what_is_the_same_of_all_features_is_said_once(shown: Shown) -> None:
@@ -166,6 +173,14 @@ def test_charts_say_in_words_what_they_draw(shown: Shown) -> None:
     assert reports.startswith("Reports by people at most 1")
     assert "Dashed: what is usual, 3 now." in reports
     assert len(charts.one("tbody").all("tr")) == 24
+
+
+def test_what_was_heard_before_the_day_is_not_drawn_into_it(tmp_path: Path) -> None:
+    with staged("down", tmp_path, now=time.time() - 6 * 3600.0) as site:
+        charts = read(service_page(site, "tiktok", ENGLISH)).one(data_live="charts")
+    drawn = [one.attributes["d"] for one in charts.all("path")]
+    assert len(drawn) == 5
+    assert not [path for path in drawn if "M-" in path]
 
 
 def test_past_outages_say_how_often_how_long_and_what_others_document(shown: Shown) -> None:
