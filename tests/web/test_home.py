@@ -99,6 +99,13 @@ def test_no_services_at_all_is_a_page_too(sites: Sites) -> None:
     assert read(home_page(sites.of(Running(Config((), (), (), ()))), ENGLISH)).one("h1").text == "Is it down?"
 
 
+def test_a_service_that_is_probed_nowhere_here_says_so_and_takes_no_reports(sites: Sites) -> None:
+    page = read(service_page(sites.of(Running(config("home"))), "youtube_shorts", ENGLISH))
+    assert page.one("h1").text == "Is YouTube Shorts down? Can't tell"
+    assert page.one(data_live="grid").text == "By feature and region Nothing is probed from here."
+    assert not page.all("form")
+
+
 @pytest.mark.parametrize("code", languages.codes())
 def test_what_strangers_and_operators_wrote_is_text_on_every_page(sites: Sites, code: str) -> None:
     loaded = config("home")
