@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import logging
 import os
@@ -112,5 +111,5 @@ def _credentials(authorization: str) -> tuple[str, bytes] | None:
     try:
         user, colon, password = base64.b64decode(token, validate=True).partition(b":")
         return (user.decode(), password) if colon and b"\0" not in password else None
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None

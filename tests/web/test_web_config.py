@@ -32,7 +32,9 @@ async def test_with_users_a_password_is_asked_for(tmp_path: Path) -> None:
             assert (await served.get("/", headers=authorization(user, password)))[0] == status
 
 
-@pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Bearer x", "Basic YQ==", "Basic YToAYg=="])
+@pytest.mark.parametrize(
+    "header", ["Basic", "Basic !!!", "Bearer x", "Basic YQ==", "Basic YToAYg==", "Basic \xe9", "Basic /zo="]
+)
 async def test_a_broken_authorization_is_refused_politely(tmp_path: Path, header: str) -> None:
     path = write_web_config(tmp_path, f"basic_auth_users: {{ann: '{hashed(b'secret')}'}}")
     async with Served(tmp_path, path) as served:
