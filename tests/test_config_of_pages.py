@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from exporter import config, languages, web
@@ -11,6 +12,7 @@ from exporter.metrics import Own
 from tests.configurations import Running
 from tests.configurations import config as configured
 from tests.test_config import COMPLETE, load, mistakes, written
+from tests.web.served import Served
 
 
 def test_what_a_page_tells_besides_is_read_and_may_be_left_out(tmp_path: Path) -> None:
@@ -64,3 +66,13 @@ def test_no_service_can_have_the_name_of_a_page(tmp_path: Path) -> None:
 
 def test_a_name_may_begin_as_a_page_does(tmp_path: Path) -> None:
     assert load(tmp_path, COMPLETE.replace("  tiktok:", "  status.example:")).services[0].name == "status.example"
+
+
+async def test_a_service_called_as_what_its_page_has_below_it_has_its_page_in_every_language(tmp_path: Path) -> None:
+    below = ("history", "events", "reports", "feed.atom", "badge.svg")
+    first = configured("home").services[0]
+    named = replace(configured("home"), services=tuple(replace(first, name=name) for name in below), pairs=())
+    async with Served(tmp_path, loaded=named) as served:
+        for path in (f"{language}/{name}" for language in ("", "/de") for name in below):
+            status, text, _ = await served.get(path)
+            assert (status, 'id="glance"' in text) == (200, True), path

@@ -36,8 +36,9 @@ from exporter.web.streams import Streams
 
 __all__ = ["Public", "Server", "Shelf", "Site", "Streams", "allow_many", "application", "public_application", "serve"]
 
-# The last two answer at the name of any service: what has an address of its own comes before them.
-PUBLIC = (badge, events, export, feed, health, home, incidents, openapi, reports, static, status, thanks, past, service)
+# `/de/history` is the page of a service `history` in German, so these come before what answers below a service's name;
+# and `/de` is no service. What has an address of its own is found first in any order.
+PUBLIC = (home, service, badge, events, export, feed, health, incidents, openapi, past, reports, static, status, thanks)
 OPERATORS = (internals, metrics, operations, probes)
 
 _LARGEST = 1 << 20  # bytes of a request's body, where a page has no limit of its own
