@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from exporter.web.accepted import weights
+from exporter.web.origin import is_own
 from exporter.web.site import SITE, html
 
 routes = web.RouteTableDef()
@@ -12,7 +13,7 @@ routes = web.RouteTableDef()
 
 @routes.post("/-/reload")
 async def reload(request: web.Request) -> web.Response:
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    if not is_own(request):
         return web.Response(status=403, text="403: reload is not taken from another site's page.\n")
     mistakes = await request.app[SITE].reload()
     if not mistakes:

@@ -21,6 +21,7 @@ from exporter.crowd import Crowds
 from exporter.model import Service
 from exporter.readings import PUSHED, Crowd
 from exporter.signals.reports import Answer, Intake, Report, region, visitor
+from exporter.web.origin import is_own
 from exporter.web.site import SITE
 
 LARGEST = 4096
@@ -83,7 +84,8 @@ async def receive(request: web.Request, given: Mapping[str, str] | None = None) 
     if intake is None or intake.signal is None:
         return Outcome(404, None, "reports are not taken here: no signal of kind reports is configured")
     try:
-        _refuse_other_sites(request)
+        if not is_own(request):
+            raise _RefusedError(403, Answer.FOREIGN, "reports are not taken from another site's page")
         who, where = _whose(request, intake)
         if seconds := intake.wait(who):
             return _later(429, Answer.LIMITED, "too many reports", seconds)
@@ -99,19 +101,6 @@ async def receive(request: web.Request, given: Mapping[str, str] | None = None) 
             return _later(503, Answer.UNKEPT, "not counted: it cannot be kept at the moment", _UNKEPT_FOR)
         case answer:
             return _taken(request.app[SITE].crowds, answer, service, feature)
-
-
-def _refuse_other_sites(request: web.Request) -> None:
-    """A page of somebody else must not report in its visitors' names.
-
-    The browser's own word counts where it gives one (to https and loopback), because a proxy may change the host;
-    else the origin, and what sends neither is no browser.
-    """
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin", f"//{request.host}")
-    is_own = origin.lower().partition("//")[2] == request.host.lower()
-    if not (is_own if site is None else site in ("none", "same-origin")):
-        raise _RefusedError(403, Answer.FOREIGN, "reports are not taken from another site's page")
 
 
 def _whose(request: web.Request, intake: Intake) -> tuple[bytes, str]:

@@ -180,8 +180,13 @@ async def test_reload_answers_with_the_mistakes_and_takes_no_get(served: Served)
     assert (status, headers["Allow"]) == (405, "POST")
 
 
-async def test_a_reload_from_another_sites_page_is_refused(served: Served) -> None:
-    async with served.session.post("/-/reload", headers={"Sec-Fetch-Site": "cross-site"}) as answer:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    # Where a page came by http and not from this machine, browsers tell nothing but its origin.
+    [("Sec-Fetch-Site", "cross-site"), ("Origin", "http://evil.example"), ("Origin", "null")],
+)
+async def test_a_reload_from_another_sites_page_is_refused(served: Served, name: str, value: str) -> None:
+    async with served.session.post("/-/reload", headers={name: value}) as answer:
         assert answer.status == 403
 
 
