@@ -86,7 +86,7 @@ def _unpacked(body: bytes, url: str) -> Mapping[str, bytes]:
     try:
         with tarfile.open(fileobj=io.BytesIO(body), mode="r:") as tar:
             for entry in tar:
-                content = tar.extractfile(entry) if entry.isreg() and _is_inside(entry.name) else None
+                content = tar.extractfile(entry) if _is_plain(entry) and _is_inside(entry.name) else None
                 if content is None:
                     raise OSError(f"what came from {url} has an entry that is no file of a page: {entry.name!r}")
                 found[entry.name] = content.read()
@@ -95,6 +95,11 @@ def _unpacked(body: bytes, url: str) -> Mapping[str, bytes]:
     if "index.html" not in found:
         raise OSError(f"what came from {url} is no export: it has no first page")
     return found
+
+
+def _is_plain(entry: tarfile.TarInfo) -> bool:
+    # One with holes takes a few bytes to say that it is of any size.
+    return entry.isreg() and not entry.issparse()
 
 
 def _is_inside(name: str) -> bool:
