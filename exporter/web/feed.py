@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -17,6 +16,7 @@ from exporter import __version__, languages
 from exporter.history import Incident
 from exporter.languages import Language
 from exporter.model import Service
+from exporter.web.api import iso
 from exporter.web.markup import clean
 from exporter.web.shelf import answer
 from exporter.web.site import SITE, Place, Site, reading, service_of
@@ -48,7 +48,7 @@ def atom(site: Site, name: str, place: Place) -> str:
     root = ET.Element("feed", {"xmlns": ATOM, "xml:lang": place.language.code})
     _add(root, "id", _named("feed", name))
     _add(root, "title", place.language.say("feed.title", title=service.title))
-    _add(root, "updated", _iso(updated))
+    _add(root, "updated", iso(updated))
     _add(root, "link", rel="self", type="application/atom+xml", href=place.file(f"{name}/feed.atom"))
     _add(root, "link", rel="alternate", type="text/html", href=place.page(name))
     _add(ET.SubElement(root, "author"), "name", "outage-exporter")
@@ -60,10 +60,10 @@ def atom(site: Site, name: str, place: Place) -> str:
 
 def _add_entry(root: ET.Element, service: Service, incident: Incident, place: Place) -> None:
     entry = ET.SubElement(root, "entry")
-    _add(entry, "id", _named("incident", incident.service, _iso(incident.started)))
+    _add(entry, "id", _named("incident", incident.service, iso(incident.started)))
     _add(entry, "title", _title(service, incident, place.language))
-    _add(entry, "published", _iso(incident.started))
-    _add(entry, "updated", _iso(incident.changed))
+    _add(entry, "published", iso(incident.started))
+    _add(entry, "updated", iso(incident.changed))
     history = f"{place.page(f'{service.name}/history')}#{incident.service}-{incident.id}"
     _add(entry, "link", rel="alternate", type="text/html", href=history)
     _add(entry, "category", term=incident.worst, label=place.language.say(f"state.{incident.worst}"))
@@ -85,7 +85,3 @@ def _add(parent: ET.Element, name: str, text: str = "", **attributes: str) -> No
 
 def _named(*parts: str) -> str:
     return f"urn:uuid:{uuid.uuid5(_NAMES, '/'.join(parts))}"
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
