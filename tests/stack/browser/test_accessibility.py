@@ -26,10 +26,22 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "rules": {"target-size": {"enabled": True}},  # of 2.2, and off unless it is named
-    "resultTypes": ["violations", "passes"],
 }
 CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 """What colours decide: in the dark, nothing else is different."""
+
+FLATTEN = """end => {
+    document.querySelectorAll(".plot svg").forEach(one => one.style.visibility = "hidden");
+    const everything = [...document.querySelectorAll("*")];
+    everything.forEach(one => one.style.background = "");
+    const runs = one => getComputedStyle(one).backgroundImage;
+    const found = everything.filter(one => runs(one).includes("gradient"));
+    found.forEach(one => one.style.background = runs(one).match(/rgba?\\([^)]*\\)/g).at(end));
+    return found.length;
+}"""
+"""Axe cannot tell the contrast on a colour that runs into another, so one of its ends is painted all over, nor that of a
+number on a chart, so the chart's lines are hidden; not to know is as good as wrong for `look`.
+"""
 
 SERVICE = "tiktok"
 PAGES = ("", "de", "de/tiktok", "tiktok/history", "de/tiktok/history")
@@ -126,7 +138,9 @@ async def open_page(chromium: Browser, scenes: Scenes) -> AsyncIterator[Open]:
 async def page(request: pytest.FixtureRequest, chromium: Browser, scenes: Scenes) -> AsyncIterator[Page]:
     """Each page that is looked at, opened once for all that look at it."""
     scene, path = request.param
-    async with opened(chromium, f"{await scenes.address(scene)}/{path}") as page:
+    # A colour that is on its way from light to dark is no colour of the page.
+    async with opened(chromium, f"{await scenes.address(scene)}/{path}", reduced_motion="reduce") as page:
+        await page.evaluate("() => document.querySelectorAll('details').forEach(one => one.open = true)")
         yield page
 
 
@@ -135,23 +149,31 @@ def told(violations: list[dict[str, Any]]) -> list[str]:
     return [f"{one['id']}: {one['help']}: {node['html']}" for one in violations for node in one["nodes"]]
 
 
+async def look(page: Page, options: dict[str, Any]) -> set[str]:
+    """The rules that passed; nothing may be wrong, and no colour unknown."""
+    found = (await Axe().run(page, options=options)).response
+    assert told(found["violations"]) == []
+    assert told([one for one in found["incomplete"] if one["id"] == "color-contrast"]) == []
+    return {rule["id"] for rule in found["passes"]}
+
+
 async def test_axe_finds_nothing_wrong(page: Page) -> None:
     await page.emulate_media(color_scheme="light")
-    found = (await Axe().run(page, options=RULES)).response
-    assert told(found["violations"]) == []
-    passed = {rule["id"] for rule in found["passes"]}
+    await page.evaluate(FLATTEN, 0)
+    passed = await look(page, RULES)
     assert {"color-contrast", "landmark-one-main", "page-has-heading-one", "html-has-lang", "target-size"} <= passed
     assert len(passed) >= 20
+    if await page.evaluate(FLATTEN, -1):
+        assert "color-contrast" in await look(page, CONTRAST)
 
 
 async def test_there_is_contrast_enough_in_the_dark(page: Page) -> None:
     light = await page.evaluate(BACKGROUND)
-    # A colour that is on its way from light to dark is no colour of the page.
-    await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    await page.emulate_media(color_scheme="dark")
     assert await page.evaluate(BACKGROUND) != light
-    found = (await Axe().run(page, options=CONTRAST)).response
-    assert told(found["violations"]) == []
-    assert "color-contrast" in {rule["id"] for rule in found["passes"]}
+    for end in (0, -1):
+        if await page.evaluate(FLATTEN, end) or end == 0:
+            assert "color-contrast" in await look(page, CONTRAST)
 
 
 async def test_a_narrow_phone_shows_all_of_it_without_scrolling_sideways(page: Page) -> None:
@@ -173,8 +195,7 @@ async def test_who_reports_is_thanked_on_a_page_that_is_as_good(open_page: Open)
     await page.goto(page.url.removesuffix("/history"))
     await page.click("#report button >> nth=0")
     assert urlsplit(page.url).path == "/tiktok/reports"
-    found = (await Axe().run(page, options=RULES)).response
-    assert told(found["violations"]) == []
+    assert "color-contrast" in await look(page, RULES)
 
 
 async def test_the_first_tab_stop_skips_to_the_answer(open_page: Open) -> None:
