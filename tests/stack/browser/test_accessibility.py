@@ -39,8 +39,8 @@ FLATTEN = """end => {
     found.forEach(one => one.style.background = runs(one).match(/rgba?\\([^)]*\\)/g).at(end));
     return found.length;
 }"""
-"""Axe cannot tell the contrast on a colour that runs into another, so one of its ends is painted all over, nor that of a
-number on a chart, so the chart's lines are hidden; not to know is as good as wrong for `look`.
+"""Axe cannot tell the contrast on a colour that runs into another, so one of its ends is painted all over, nor that of
+a number on a chart, so the chart's lines are hidden; not to know is as good as wrong for `look`.
 """
 
 SERVICE = "tiktok"
