@@ -1,7 +1,5 @@
 """What happens to a fleet, one fault after the other: what fires at the centre, and what samples are missing after it.
 
-    python -m tests.fleet.faults > deploy/fleet/results.md    # as root, on a machine that does nothing else
-
 Each fault begins and ends with all well. What is missing is counted in the agents' own word `up`, which they say at
 every scrape.
 """
