@@ -11,6 +11,7 @@ from exporter import languages, web
 from exporter.model import Answer
 from exporter.web import past
 from exporter.web.past import past_page
+from exporter.web.service import service_page
 from exporter.web.site import Place
 from tests.stack.browser.scenes import staged
 from tests.web.reading import Element, read
@@ -53,7 +54,7 @@ def test_how_often_and_how_long_is_told_for_a_month_and_a_year(tmp_path: Path) -
         numbers = [one.text for one in shown(site).one("dl", class_="numbers").all("div")]
     assert numbers[1] == "Outages in 30 days 1 43 min"
     assert numbers[2].startswith("Not down in 365 days 99.9")
-    assert numbers[3] == "Outages in 365 days 3 mostly 43 min, at most 1 h 30 min"
+    assert numbers[3] == "Outages in 365 days 3 typically 43 min, at most 1 h 30 min"
 
 
 def test_older_incidents_keep_their_place_in_a_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +86,25 @@ def test_a_history_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
         page = shown(site)
     assert "The history cannot be read at the moment." in page.one("main").text
     assert page.one("h1").text == "Outages of TikTok"
+
+
+def test_an_end_that_nobody_saw_gives_no_length_anywhere(tmp_path: Path) -> None:
+    with staged("up", tmp_path) as site:
+        verdict, now = site.store.verdicts["tiktok"], site.store.since["tiktok"]
+        down = replace(verdict, answer=Answer.DOWN, since=now - 36000.0)
+        site.history.incidents.note(down, now - 36000.0)
+        site.history.incidents.note(verdict, now)
+        page = shown(site)
+        glance = read(service_page(site, "tiktok", Place(languages.of("en")))).one("section", id="glance")
+    assert page.all("article")[0].one("h3").text == "down length not known"
+    assert [one.text for one in page.one("dl", class_="numbers").all("div")][1] == "Outages in 30 days 2 43 min"
+    assert "length not known" in glance.text
+
+
+def test_a_month_whose_only_outage_nobody_saw_end_has_no_length(tmp_path: Path) -> None:
+    with staged("new", tmp_path) as site:
+        verdict, now = site.store.verdicts["tiktok"], site.store.since["tiktok"]
+        site.history.incidents.note(replace(verdict, answer=Answer.DOWN, since=now - 36000.0), now - 36000.0)
+        site.history.incidents.note(replace(verdict, answer=Answer.UP), now)
+        numbers = [one.text for one in shown(site).one("dl", class_="numbers").all("div")]
+    assert numbers[1] == "Outages in 30 days 1 length not known"

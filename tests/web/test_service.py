@@ -165,6 +165,14 @@ def test_nobody_watched_is_never_drawn_as_up(shown: Shown) -> None:
         assert "not watched for" in strip.one("figcaption").text
 
 
+def test_every_axis_ends_now_where_a_phone_has_room_for_every_second_word_only(shown: Shown) -> None:
+    axes = [
+        [word.text for word in (*axis.all("time"), *axis.all("span"))] for axis in shown("up").all("p", class_="axis")
+    ]
+    assert {len(words) for words in axes} == {5}
+    assert [words[::2][-1] for words in axes] == ["now", "today", "now", "now"]
+
+
 def test_charts_say_in_words_what_they_draw(shown: Shown) -> None:
     charts = shown("down").one(data_live="charts")
     pace, reports = (one.text for one in charts.all("figcaption"))
@@ -185,7 +193,7 @@ def test_what_was_heard_before_the_day_is_not_drawn_into_it(tmp_path: Path) -> N
 
 def test_past_outages_say_how_often_how_long_and_what_others_document(shown: Shown) -> None:
     past = shown("up").one(data_live="past")
-    assert "Outages in 365 days 3 mostly 43 min, at most 1 h 30 min" in past.text
+    assert "Outages in 365 days 3 typically 43 min, at most 1 h 30 min" in past.text
     assert "Documented by others 12 Mar" in past.text
     assert past.all("li")[0].text.startswith("degraded")
     assert past.all("a")[0].attributes["href"] == "/tiktok/history#tiktok-4"

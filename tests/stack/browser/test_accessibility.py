@@ -30,6 +30,15 @@ RULES = {
 CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 """What colours decide: in the dark, nothing else is different."""
 
+OVERLAPPING = """() => [...document.querySelectorAll(".outages li")].filter((line) => {
+  const words = [...line.children].map((one) => {
+    const range = document.createRange();
+    range.selectNodeContents(one);
+    return range.getBoundingClientRect();
+  });
+  return words.some((a, at) => words.slice(at + 1).some((b) =>
+    a.left < b.right && b.left < a.right && a.top < b.bottom - 1 && b.top < a.bottom - 1));
+}).map((line) => line.textContent)"""
 FLATTEN = """end => {
     document.querySelectorAll(".plot svg").forEach(one => one.style.visibility = "hidden");
     const everything = [...document.querySelectorAll("*")];
@@ -180,6 +189,13 @@ async def test_a_narrow_phone_shows_all_of_it_without_scrolling_sideways(page: P
     for width in (360, 320):  # 320 is WCAG's (1.4.10)
         await page.set_viewport_size({"width": width, "height": 740})
         assert await page.evaluate("() => document.scrollingElement.scrollWidth") <= width
+
+
+async def test_no_words_of_an_outage_lie_upon_others(open_page: Open) -> None:
+    page = await open_page("down", "de/tiktok")
+    for width in (1200, 780, 360):
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.evaluate(OVERLAPPING) == []
 
 
 async def test_it_asks_nobody_else(page: Page) -> None:
