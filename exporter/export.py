@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 MANIFEST = ".outage-exporter"
 
@@ -44,7 +45,8 @@ class Outcome:
 
 def export(url: str, folder: Path) -> Outcome:
     """Make `folder` what the exporter at `url` shows now. OSError says in a sentence what went wrong."""
-    files = _unpacked(_fetched(url), url)
+    address = _address(url)
+    files = _unpacked(_fetched(address), address)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         before = _manifest(folder)
@@ -58,6 +60,15 @@ def export(url: str, folder: Path) -> Outcome:
     except OSError as error:
         raise OSError(f"cannot write to {folder}: {error.strerror or error}") from error
     return Outcome(len(files), written, removed)
+
+
+def _address(url: str) -> str:
+    """Of the archive: an exporter that is named without a path has it at the usual one."""
+    with contextlib.suppress(ValueError):  # Whoever fetches it says what is wrong with it.
+        parts = urlsplit(url)
+        if parts.netloc and parts.path in ("", "/"):
+            return parts._replace(path="/export.tar").geturl()
+    return url
 
 
 def _fetched(url: str) -> bytes:

@@ -242,6 +242,15 @@ async def test_an_exporter_that_does_not_give_it_is_said_so(
     assert why in found[1]
 
 
+async def test_an_exporter_may_be_named_without_the_path_of_its_export(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, end in enumerate(("", "/")):
+        status, said = await run(capsys, tmp_path / str(number), f"--url=http://127.0.0.1:{served.port}{end}")
+        assert status == 0, said
+        assert (tmp_path / str(number) / "index.html").exists()
+
+
 async def test_an_exporter_that_does_not_run_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for option in (f"--url=http://127.0.0.1:{free_port()}/export.tar", "--url=nonsense", "--url=http://a b/"):
         status, said = await run(capsys, tmp_path, option)
