@@ -10,7 +10,7 @@ import pytest
 
 from exporter.history import History, Statistics
 from exporter.history.availability import DAY, GAP, KEEP_EVERY
-from exporter.history.statistics import END_SEEN_WITHIN
+from exporter.history.incident import END_SEEN_WITHIN
 from exporter.model import Answer
 from exporter.verdict import Verdict
 

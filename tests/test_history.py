@@ -245,3 +245,22 @@ def test_a_disk_that_takes_no_more_is_an_error_that_names_the_file(tmp_path: Pat
     history.close()
     with pytest.raises(OSError, match=r"history\.sqlite"):
         history.incidents.note(verdict(Answer.DOWN), 1.0)
+
+
+def test_an_outline_is_what_the_incident_is_now(history: History) -> None:
+    def same() -> bool:
+        whole = history.incidents.incidents("tiktok")
+        fields = ("id", "service", "started", "ended", "last_bad", "worst", "features", "lasted")
+        told = [[getattr(one, name) for name in fields] for one in history.incidents.outlines("tiktok")]
+        return told == [[getattr(one, name) for name in fields] for one in whole] != []
+
+    history.incidents.note(hit(Answer.DEGRADED, "feed", "us"), 100.0)
+    assert same()
+    history.incidents.note(hit(Answer.DOWN, "feed video", "us"), 130.0)
+    assert same()
+    history.incidents.note(verdict(Answer.UP), 160.0)
+    assert same()
+    assert history.incidents.outlines("tiktok")[0].lasted == 60.0
+    history.incidents.note(verdict(Answer.DOWN), 161.0 + REOPENS_WITHIN)
+    assert same()
+    assert history.incidents.outlines("tiktok")[0].lasted is None

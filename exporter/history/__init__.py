@@ -15,13 +15,13 @@ from types import MappingProxyType
 from exporter.history import buckets, formats
 from exporter.history.availability import Availability, Shares
 from exporter.history.buckets import Buckets
-from exporter.history.incident import Incident
+from exporter.history.incident import Incident, Outline
 from exporter.history.incidents import Incidents
 from exporter.history.lately import Lately, Pace, Slot
 from exporter.history.statistics import Statistics
 from exporter.model import PastOutage
 
-__all__ = ["Buckets", "History", "Incident", "Incidents", "Lately", "Pace", "Shares", "Slot", "Statistics"]
+__all__ = ["Buckets", "History", "Incident", "Incidents", "Lately", "Outline", "Pace", "Shares", "Slot", "Statistics"]
 
 log = logging.getLogger(__name__)
 

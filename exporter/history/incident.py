@@ -9,10 +9,18 @@ from dataclasses import dataclass, replace
 from exporter.model import Answer, Cause, Confidence, State
 from exporter.verdict import Verdict
 
+END_SEEN_WITHIN = 300.0
+"""Seconds between the last bad verdict and the all clear above which nobody saw when an incident ended."""
+
 SAID_AT_MOST, LONGEST = 24, 600
 """Sentences that an incident keeps, of its worst verdict and of evidence, and characters of one."""
 
-_SEVERITY = (Answer.DEGRADED, Answer.PARTIAL, Answer.DOWN)
+SEVERITY = (Answer.DEGRADED, Answer.PARTIAL, Answer.DOWN)
+"""What an incident can be at its worst."""
+
+OUTAGES = (Answer.PARTIAL, Answer.DOWN)
+"""What it must have been at its worst to be an outage."""
+
 _CONFIDENCE = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 _HIT = (State.DEGRADED, State.DOWN)
 _PARTICULARS = re.compile(r"[\d:(]")
@@ -33,6 +41,27 @@ class Said:
 
     at: float
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """An incident without what was said of it, which is most of it: there may be hundreds, and they are counted often.
+
+    Its fields are as there.
+    """
+
+    id: int
+    service: str
+    started: float
+    ended: float | None
+    last_bad: float
+    worst: Answer
+    features: tuple[str, ...]
+
+    @property
+    def lasted(self) -> float | None:
+        """Seconds, None while it lasts and when nobody saw its end."""
+        return _lasted(self.started, self.last_bad, self.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +91,15 @@ class Incident:
     confidence: Confidence | None = None
     id: int = 0
 
+    @property
+    def lasted(self) -> float | None:
+        """Seconds, None while it lasts and when nobody saw its end."""
+        return _lasted(self.started, self.last_bad, self.ended)
+
+
+def _lasted(started: float, last_bad: float, ended: float | None) -> float | None:
+    return None if ended is None or ended - last_bad > END_SEEN_WITHIN else ended - started
+
 
 def begun(verdict: Verdict, now: float) -> Incident:
     """The incident that begins with this verdict: at the first evidence for it, or now when it tells none."""
@@ -72,11 +110,11 @@ def begun(verdict: Verdict, now: float) -> Incident:
 def grown(incident: Incident, verdict: Verdict, now: float) -> Incident:
     """What the incident is with one more verdict that is neither up nor unknown."""
     regions = _unique(region for (_, region), state in verdict.states.items() if state in _HIT)
-    features = tuple(name for name, answer in verdict.features.items() if answer in _SEVERITY)
+    features = tuple(name for name, answer in verdict.features.items() if answer in SEVERITY)
     worse = _worse(incident, verdict, regions, features)
     return replace(
         incident,
-        worst=max(incident.worst, verdict.answer, key=_SEVERITY.index),
+        worst=max(incident.worst, verdict.answer, key=SEVERITY.index),
         sentences=_bounded(verdict.sentences) if worse else incident.sentences,
         last_bad=now,
         peak_regions=max(incident.peak_regions, len(regions)),
@@ -91,7 +129,7 @@ def grown(incident: Incident, verdict: Verdict, now: float) -> Incident:
 
 def _worse(incident: Incident, verdict: Verdict, regions: Sequence[str], features: Sequence[str]) -> bool:
     """Than it ever was: by the answer, else by how much is hit at once."""
-    before, after = _SEVERITY.index(incident.worst), _SEVERITY.index(verdict.answer)
+    before, after = SEVERITY.index(incident.worst), SEVERITY.index(verdict.answer)
     wider = len(regions) > incident.peak_regions or len(features) > incident.peak_features
     return after > before or (after == before and wider)
 

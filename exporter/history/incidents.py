@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.history.availability import Availability
-from exporter.history.incident import Incident, Named, Said, begun, grown
+from exporter.history.incident import Incident, Named, Outline, Said, begun, grown
 from exporter.history.statistics import WINDOWS, Statistics, statistics
 from exporter.model import Answer, Cause, Confidence
 from exporter.verdict import Verdict
@@ -31,6 +31,10 @@ SEEN_EVERY = 60.0
 _COLUMNS = tuple(field.name for field in fields(Incident) if field.name != "id")
 _NAMES = ", ".join(_COLUMNS)
 _INSERT = f"INSERT INTO incidents ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_OUTLINES = (
+    "SELECT id, service, started, ended, last_bad, worst, features FROM incidents "
+    "WHERE service = ? ORDER BY started DESC, id DESC"
+)
 _UPDATE = f"UPDATE incidents SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE id = ?"  # noqa: S608
 
 
@@ -42,6 +46,7 @@ class Incidents:
         self._file = file
         self._availability = availability
         self._statistics: dict[str, Statistics] = {}
+        self._outlines: dict[str, list[Outline]] = {}
         self._open = {found.service: found for found in self._select("ended IS NULL", ())}
 
     def note(self, verdict: Verdict, now: float) -> None:
@@ -89,6 +94,7 @@ class Incidents:
         else:
             incident = replace(incident, id=self._database.execute(_INSERT, _row(incident)).lastrowid or 0)
         self._statistics.clear()
+        self._outlines.pop(incident.service, None)
         self._open.pop(incident.service, None)
         if incident.ended is None:
             self._open[incident.service] = incident
@@ -102,12 +108,19 @@ class Incidents:
         until = "service = ? AND (ended IS NULL OR ended >= ?) ORDER BY started DESC, id DESC LIMIT ?"
         return self._select(until, (service, float("-inf") if since is None else since, most))
 
+    def outlines(self, service: str) -> Sequence[Outline]:
+        """All incidents that are kept of a service, newest first."""
+        if service not in self._outlines:
+            with self._named("read"):
+                self._outlines[service] = [_outline(row) for row in self._database.execute(_OUTLINES, (service,))]
+        return self._outlines[service]
+
     def statistics(self, service: str, now: float) -> Statistics:
         """What is kept of a service comes to; known time is up to a minute behind."""
         if service not in self._statistics:
             with self._named("read"):
                 shares = {days: self._availability.shares(service, days, now) for days in WINDOWS}
-            self._statistics[service] = statistics(self._select("service = ?", (service,)), shares)
+            self._statistics[service] = statistics(self.outlines(service), shares)
         return self._statistics[service]
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[Incident]:
@@ -134,6 +147,11 @@ def _row(incident: Incident) -> tuple[object, ...]:
         "evidence": json.dumps([(said.at, said.sentence) for said in incident.evidence]),
     }
     return tuple(lists.get(name, getattr(incident, name)) for name in _COLUMNS)
+
+
+def _outline(row: Sequence[Any]) -> Outline:
+    number, service, started, ended, last_bad, worst, features = row
+    return Outline(number, service, started, ended, last_bad, Answer(worst), tuple(json.loads(features)))
 
 
 def _incident(row: Sequence[Any]) -> Incident:

@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from exporter.history.availability import Shares
-from exporter.history.incident import Incident
+from exporter.history.incident import OUTAGES, Outline
 from exporter.model import Answer
 
 WINDOWS = (30, 365)
 """Days over which availability is told."""
-
-END_SEEN_WITHIN = 300.0
-"""Seconds between the last bad verdict and the all clear above which nobody saw when an incident ended."""
-
-_FAILURES = (Answer.PARTIAL, Answer.DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +34,13 @@ class Statistics:
         return sum(self.worst.values())
 
 
-def statistics(incidents: Sequence[Incident], windows: Mapping[int, Shares]) -> Statistics:
+def statistics(incidents: Sequence[Outline], windows: Mapping[int, Shares]) -> Statistics:
     """Of a service's incidents, in any order, and its shares by days of the window."""
-    failures = sorted((one for one in incidents if one.worst in _FAILURES), key=lambda one: one.started)
-    seen = [(one, one.ended) for one in failures if one.ended is not None]
+    failures = sorted((one for one in incidents if one.worst in OUTAGES), key=lambda one: one.started)
     return Statistics(
         windows,
         Counter(one.worst for one in incidents),
-        _mean(ended - one.started for one, ended in seen if ended - one.last_bad <= END_SEEN_WITHIN),
+        _mean(one.lasted for one in failures if one.lasted is not None),
         _mean(after.started - before.ended for before, after in pairwise(failures) if before.ended is not None),
     )
 

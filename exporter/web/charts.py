@@ -13,6 +13,7 @@ from itertools import groupby, pairwise
 from math import floor, log10
 
 from exporter.history import Pace, Slot
+from exporter.history.incident import SEVERITY
 from exporter.model import Answer
 from exporter.readings import BUCKET, Bucket
 
@@ -28,7 +29,6 @@ TOP, SLOT_WIDTH = 100, 2
 WATCHED = 0.5
 """The share of a slot that must be known to be up: of less, nobody can say that all was well."""
 
-_WORST_FIRST = (Answer.DOWN, Answer.PARTIAL, Answer.DEGRADED)
 HEIGHTS = {Answer.UP: 16, Answer.DEGRADED: 22, Answer.PARTIAL: 26, Answer.DOWN: HEIGHT, Answer.UNKNOWN: 16}
 """The worse, the taller: whoever cannot tell the colours apart sees it all the same."""
 
@@ -79,7 +79,7 @@ def strip(slots: Sequence[Slot], now: float) -> Strip:
 def _bar(number: int, slot: Slot, now: float) -> _Bar:
     end = min(slot.start + slot.length, max(now, slot.start + 1.0))
     known = sum(slot.seconds.values())
-    bad = next((answer for answer in _WORST_FIRST if slot.seconds.get(answer)), None)
+    bad = next((answer for answer in reversed(SEVERITY) if slot.seconds.get(answer)), None)
     watched = known >= WATCHED * (end - slot.start)
     answer = bad or (Answer.UP if watched else Answer.UNKNOWN)
     missing = max(0.0, end - slot.start - known)
@@ -87,7 +87,7 @@ def _bar(number: int, slot: Slot, now: float) -> _Bar:
 
 
 def _alike(bar: _Bar) -> tuple[Answer, int]:
-    return bar.answer, bar.number if bar.answer in _WORST_FIRST else -1
+    return bar.answer, bar.number if bar.answer in SEVERITY else -1
 
 
 def _run(bars: Sequence[_Bar]) -> Run:

@@ -6,6 +6,7 @@ import time
 
 from aiohttp import web
 
+from exporter.history.incident import SEVERITY
 from exporter.model import Answer
 from exporter.verdict import Verdict
 from exporter.web.shelf import answer
@@ -14,7 +15,7 @@ from exporter.web.words import Words
 
 routes = web.RouteTableDef()
 
-_WORST_FIRST = (Answer.DOWN, Answer.PARTIAL, Answer.DEGRADED, Answer.UNKNOWN, Answer.UP)
+_WORST_FIRST = (*reversed(SEVERITY), Answer.UNKNOWN, Answer.UP)
 
 
 @routes.get("/")

@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from exporter.history import History, Incident, Shares, Statistics
+from exporter.history.incident import SEVERITY
 from exporter.model import Answer, PastOutage
 from exporter.web.api import asked_service, iso, parsed, refuse_strangers, told
 from exporter.web.site import SITE, Site, reading
@@ -22,8 +23,7 @@ LIMIT, MOST = 100, 500
 """Incidents in an answer, unless asked for otherwise; and at most."""
 
 _PARAMETERS = ("service", "since", "limit")
-_WORST = (Answer.DEGRADED, Answer.PARTIAL, Answer.DOWN)
-_KNOWN = (Answer.UP, *_WORST)
+_KNOWN = (Answer.UP, *SEVERITY)
 _DIGITS = 100  # of a number that is looked at
 _LAST_MOMENT = 253402300799.0  # unix seconds: the last that has a date of four digits
 
@@ -138,7 +138,7 @@ def _statistics(found: Statistics) -> dict[str, Any]:
         "availability": {f"{days}d": _availability(shares) for days, shares in found.windows.items()},
         "mean_time_to_recovery_seconds": found.mean_time_to_recovery,
         "mean_time_between_failures_seconds": found.mean_time_between_failures,
-        "incidents": {"all": found.incidents, **{worst: found.worst.get(worst, 0) for worst in _WORST}},
+        "incidents": {"all": found.incidents, **{worst: found.worst.get(worst, 0) for worst in SEVERITY}},
     }
 
 

@@ -27,5 +27,5 @@ async def history(request: web.Request) -> web.Response:
 
 def past_page(site: Site, name: str, place: Place) -> str:
     now = time.time()
-    values = {"past": past(site, name, now), "whole": WHOLE, "words": Words(place.language, now)}
+    values = {"past": past(site, name, now, WHOLE), "words": Words(place.language, now)}
     return render("past.html", place, verdict=site.store.verdicts[name], path=f"{name}/history", **values)

@@ -18,6 +18,8 @@ from exporter.web.streams import version_of
 from exporter.web.view import View, view
 from exporter.web.words import Words
 
+_PAST = 5  # incidents
+
 routes = web.RouteTableDef()
 
 
@@ -64,7 +66,7 @@ def service_page(site: Site, name: str, place: Place) -> str:
         "glance": _glance(values["view"], place, values),
         "policy": own_policy(*origins(site, name)),
         "lately": lately(site, name, values["now"]),
-        "past": past(site, name, values["now"]),
+        "past": past(site, name, values["now"], _PAST),
         "heights": HEIGHTS,
     }
     return render("service.html", place, **values)

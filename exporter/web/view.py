@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from exporter.evidence import NOTHING, Evidence, Statement
-from exporter.history import Incident
+from exporter.findings import BAD
+from exporter.history import Outline
+from exporter.history.incident import SEVERITY
 from exporter.model import Answer, Cause, Config, Service, State
 from exporter.verdict import Verdict
 from exporter.web.outages import last_outage
@@ -15,9 +17,6 @@ from exporter.web.told import told
 
 FEW_REGIONS = 6
 """So many stand side by side; of more, each is a line of its own."""
-
-_BAD_ANSWERS = (Answer.DOWN, Answer.PARTIAL, Answer.DEGRADED)
-_BAD_STATES = (State.DOWN, State.DEGRADED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class View:
     regions: tuple[str, ...]
     blind: tuple[str, ...]
     grid: Grid
-    last: Incident | None
+    last: Outline | None
     alternatives: tuple[Alternative, ...]
     advice: str
     takes_reports: bool
@@ -117,7 +116,7 @@ def view(site: Site, name: str) -> View:
         sentences=told(verdict),
         quotes=tuple(_quote(statement, evidence) for statement in evidence.statements),
         silent=evidence.silent,
-        hit_features=tuple(one for one, answer in verdict.features.items() if answer in _BAD_ANSWERS),
+        hit_features=tuple(one for one, answer in verdict.features.items() if answer in SEVERITY),
         hit_regions=_hit(verdict, regions),
         regions=regions,
         blind=tuple(region for region in regions if not store.sights[region].seeing),
@@ -150,7 +149,7 @@ def _quote(statement: Statement, evidence: Evidence) -> Quote:
 
 
 def _hit(verdict: Verdict, regions: Iterable[str]) -> tuple[str, ...]:
-    hit = {region for (_, region), state in verdict.states.items() if state in _BAD_STATES}
+    hit = {region for (_, region), state in verdict.states.items() if state in BAD}
     return tuple(region for region in regions if region in hit)
 
 

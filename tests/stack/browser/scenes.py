@@ -190,7 +190,8 @@ _PAST = ((2, 1500.0, Answer.DEGRADED), (9, 2600.0, Answer.PARTIAL), (31, 5400.0,
 def _remember(history: History, file: Path, loaded: Config, at: float) -> None:
     for days, seconds, worst in reversed(_PAST):
         begin = at - days * DAY - 3.7 * 3600
-        history.incidents.note(_bad("tiktok", worst, begin), begin)
+        for at_last in (begin, begin + seconds - 60.0):
+            history.incidents.note(_bad("tiktok", worst, begin), at_last)
         history.incidents.note(replace(_bad("tiktok", Answer.UP, begin), since=None), begin + seconds)
     services = [service.name for service in loaded.services]
     with sqlite3.connect(file) as database:
