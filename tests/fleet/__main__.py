@@ -14,10 +14,11 @@ from tests.fleet.hastened import RANGES, SCRAPED_EVERY, WAITS
 
 HEAD = f"""# What happens to a fleet
 
-Three sites, each with an exporter that probes TikTok in a box and an agent, and a centre in a network namespace of its own, a cable from each site. Real
-programs, the files of this folder and the rules that ship, their ranges divided by {RANGES} and their waits by {WAITS}; scrapes every {SCRAPED_EVERY:g} s.
-The agents of eu and us are Prometheus, that of {BY_VICTORIA_METRICS} is VictoriaMetrics' (where that is installed). Written by
-`python -m tests.fleet > deploy/fleet/results.md` ({os.cpu_count()} cores).
+Three sites, each with an exporter that probes TikTok in a box and an agent, and a centre in a network namespace of its
+own, a cable from each site. Real programs, the files of this folder and the rules that ship, their ranges divided by
+{RANGES} and their waits by {WAITS}; scrapes every {SCRAPED_EVERY:g} s. The agents of eu and us are Prometheus, that of
+{BY_VICTORIA_METRICS} is VictoriaMetrics' (where that is installed). Written by `python -m tests.fleet >
+deploy/fleet/results.md` ({os.cpu_count()} cores).
 
 | fault | fires at the centre meanwhile | longest pause between samples afterwards, in seconds |
 |---|---|---|"""

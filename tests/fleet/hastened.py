@@ -40,7 +40,10 @@ def write_agent(folder: Path, centre: str, exporter: str, itself: str) -> Path:
     content = read(FLEET / "agent.yml")
     content["global"]["scrape_interval"] = f"{SCRAPED_EVERY:.0f}s"
     for job, target in zip(content["scrape_configs"], (exporter, itself), strict=True):
-        job["static_configs"] = [{"targets": [target]}]
+        (group,) = job["static_configs"]
+        (shipped,) = group["targets"]
+        # On machines of their own they would all be the same instance to their agents.
+        group |= {"targets": [target], "labels": {"instance": shipped}}
     for store in content["remote_write"]:
         store["url"] = re.sub(r"//\w+:", f"//{centre}:", store["url"])
         store["remote_timeout"] = "5s"
