@@ -242,3 +242,12 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
             use("tiktok", NOON)
     with pytest.raises(OSError, match=r"cannot read .*history\.sqlite"):
         history.lately.take("tiktok", NOON, 0.1)
+
+
+def test_a_clock_that_had_been_days_ahead_and_was_set_right_loses_nothing_after(history: History) -> None:
+    probe(history, NOON + 3 * DAY, 9.0)
+    history.lately.keep(NOON + 3 * DAY)
+    for minute in range(3):
+        probe(history, NOON + 60.0 * minute, 0.1)
+        history.lately.keep(NOON + 60.0 * minute)
+    assert history.lately.paces("tiktok", NOON + 130.0) == [Pace(NOON, 3, 0, 0.1)]

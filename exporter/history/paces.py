@@ -38,15 +38,17 @@ class Pace:
 
 @dataclass(slots=True)
 class _Count:
-    """Of a slot; `sample` are durations of good runs, in seconds."""
+    """Of a slot; `sample` are durations of good runs, in seconds; `is_kept` is whether all of it is in the file."""
 
     runs: int = 0
     failed: int = 0
     sample: list[float] = field(default_factory=list)
+    is_kept: bool = False
 
     def take(self, duration: float | None) -> None:
         """One more run, and how long it took when it was good."""
         self.runs += 1
+        self.is_kept = False
         if duration is None:
             self.failed += 1
         elif len(self.sample) < SAMPLE:
@@ -86,13 +88,17 @@ class Paces:
         """Write what was counted, and forget what is old."""
         if not self._counts:
             return
-        rows = [(*key, one.runs, one.failed, one.median, json.dumps(one.sample)) for key, one in self._counts.items()]
-        newest = max(slot for _, slot in self._counts)
+        changed = {key: count for key, count in self._counts.items() if not count.is_kept}
+        rows = [(*key, one.runs, one.failed, one.median, json.dumps(one.sample)) for key, one in changed.items()]
+        # That of the newest run, not the highest: a clock that was days ahead must not make all older that follows.
+        newest = next(reversed(self._counts))[1]
         with transaction(self._database):
             self._database.executemany(_KEEP, rows)
             self._database.execute("DELETE FROM paces WHERE slot <= ?", (newest - SLOTS_KEPT,))
+        for count in changed.values():
+            count.is_kept = True
         # What ends in this slot may have begun in the one before.
-        self._counts = {key: count for key, count in self._counts.items() if key[1] >= newest - 1}
+        self._counts = {key: count for key, count in self._counts.items() if abs(key[1] - newest) <= 1}
 
     def between(self, service: str, first: int, last: int) -> Iterator[Pace]:
         """Those of the slots from `first` to `last` in which there were runs, oldest first."""
