@@ -169,6 +169,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "feed.title": "{title}: Störungen",
     "feed.is": "{title} ist {state}",
     "feed.was": "{title} war {state}, Dauer {span}",
+    "feed.was_unseen": "{title} war {state}; niemand sah, wann es endete",
     # The pages: how times, durations and numbers are written.
     "percent": "{n} %",
     "date.day": "{day}. {month}",

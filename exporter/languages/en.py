@@ -162,6 +162,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "feed.title": "{title}: outages",
     "feed.is": "{title} is {state}",
     "feed.was": "{title} was {state} for {span}",
+    "feed.was_unseen": "{title} was {state}; nobody saw when it ended",
     # The pages: how times, durations and numbers are written.
     "percent": "{n}%",
     "date.day": "{day} {month}",

@@ -74,8 +74,9 @@ def _title(service: Service, incident: Incident, language: Language) -> str:
     values = {"title": service.title, "state": language.say(f"state.{incident.worst}")}
     if incident.ended is None:
         return language.say("feed.is", **values)
-    span = Words(language, incident.ended).span(incident.ended - incident.started)
-    return language.say("feed.was", **values, span=span)
+    if incident.lasted is None:
+        return language.say("feed.was_unseen", **values)
+    return language.say("feed.was", **values, span=Words(language, incident.ended).span(incident.lasted))
 
 
 def _add(parent: ET.Element, name: str, text: str = "", **attributes: str) -> None:

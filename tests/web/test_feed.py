@@ -71,6 +71,7 @@ async def test_an_incident_that_is_open_says_so_and_grows_in_place(served: Serve
     assert after.summary.endswith("Status says: <We look into it.>")
     assert seconds(after.published_parsed) == seconds(before.published_parsed) == NOW
     assert seconds(after.updated_parsed) == seconds(feed.feed.updated_parsed) == NOW + 60.0
+    note(served, Answer.DOWN, NOW + 1400.0)
     note(served, Answer.UP, NOW + 1500.0)
     (over,) = (await read(served)).entries
     assert (over.id, over.title) == (before.id, "TikTok was down for 25 min")
@@ -153,3 +154,10 @@ async def test_a_service_that_is_not_there_is_said_so(served: Served) -> None:
 async def test_a_history_that_cannot_be_read_is_said_so(served: Served) -> None:
     served.history.close()
     assert (await served.get(PATH))[:2] == (503, "503: the history cannot be read; the log says why.\n")
+
+
+async def test_an_end_that_nobody_saw_is_told_without_a_length(served: Served) -> None:
+    note(served, Answer.DOWN, NOW)
+    note(served, Answer.UP, NOW + 36000.0)
+    (over,) = (await read(served)).entries
+    assert over.title == "TikTok was down; nobody saw when it ended"
