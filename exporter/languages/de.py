@@ -245,6 +245,8 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "page.cut": "Keine unserer Regionen erreicht das Internet: Unterbrochen ist die Leitung dieser Seite.",
     "page.now": "jetzt",
     "page.today": "heute",
+    "page.pace_was": "in den letzten 15 Minuten ist keine Messung geglückt, sonst zwischen {least} und {most} "
+    "in 24 Stunden. Balken: Anteil der gescheiterten.",
     "page.pace_is": "jetzt {newest}, zwischen {least} und {most} in 24 Stunden. Balken: Anteil der gescheiterten.",
     "page.reports_are": "höchstens {most} in einer Viertelstunde. Gestrichelt: was üblich ist, jetzt {usual}.",
     "page.reports_most": "höchstens {most} in einer Viertelstunde. Was üblich ist, ist noch nicht bekannt.",

@@ -238,6 +238,8 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "page.cut": "No region of ours sees the internet: the line that is cut is ours, not yours.",
     "page.now": "now",
     "page.today": "today",
+    "page.pace_was": "no probe was fine in the last 15 minutes, but between {least} and {most} in 24 hours. "
+    "Bars: the share of probes that failed.",
     "page.pace_is": "{newest} now, between {least} and {most} in 24 hours. Bars: the share of probes that failed.",
     "page.reports_are": "at most {most} in a quarter of an hour. Dashed: what is usual, {usual} now.",
     "page.reports_most": "at most {most} in a quarter of an hour. What is usual is not known yet.",

@@ -14,6 +14,7 @@ from math import floor, log10
 
 from exporter.history import Pace, Slot
 from exporter.history.incident import SEVERITY
+from exporter.history.lately import SLOTS
 from exporter.model import Answer
 from exporter.readings import BUCKET, Bucket
 
@@ -107,7 +108,8 @@ def _added(bars: Iterable[_Bar]) -> dict[Answer, float]:
 @dataclass(frozen=True, slots=True)
 class Chart:
     """`top` is the value at the upper edge; `line` and `area` draw the measured, `bars` what is counted or failed,
-    `usual` what to compare with; each is empty when there is none. `newest`, `least` and `most` are values.
+    `usual` what to compare with; each is empty when there is none. `newest`, `least` and `most` are values; the newest
+    is None when it is not of now.
     """
 
     top: float
@@ -134,7 +136,7 @@ def pace(paces: Sequence[Pace], first: float) -> Chart | None:
         line="".join(_line(stroke) for stroke in strokes),
         area="".join(_area(stroke) for stroke in strokes),
         bars=_columns(failed),
-        newest=values[-1],
+        newest=values[-1] if medians[-1][0] >= SLOTS - _NOW else None,
         least=min(values),
         most=max(values),
     )
@@ -164,6 +166,7 @@ def ceiling(value: float) -> float:
 
 
 _LEAST_TOP = 4.0  # reports: a single one must not look like a crowd
+_NOW = 2  # slots: the last may have begun a second ago
 
 _Points = list[tuple[int, int]]
 """The number of a slot in the day, and how high it is in units."""

@@ -58,7 +58,7 @@ def test_the_slot_under_way_is_judged_by_the_time_that_has_passed() -> None:
 def test_no_line_is_drawn_over_a_gap() -> None:
     chart = charts.pace([Pace(0.0, 4, 0, 0.1), Pace(900.0, 4, 1, 0.1), Pace(2700.0, 4, 0, 0.2)], first=0.0)
     assert chart is not None
-    assert (chart.top, chart.newest, chart.least, chart.most) == (0.2, 0.2, 0.1, 0.2)
+    assert (chart.top, chart.least, chart.most) == (0.2, 0.1, 0.2)
     assert chart.line == "M1 50h2M6 0h2"
     assert chart.area == "M1 50h2V100H1z"
     assert chart.bars == "M3 100v-25"
@@ -66,6 +66,14 @@ def test_no_line_is_drawn_over_a_gap() -> None:
 
 def test_a_day_without_a_good_probe_has_no_chart_of_how_long_they_took() -> None:
     assert charts.pace([Pace(0.0, 4, 4, None)], first=0.0) is None
+
+
+@pytest.mark.parametrize(("slot", "newest"), [(95, 0.1), (94, 0.1), (93, None)])
+def test_how_fast_it_was_before_is_not_how_fast_it_is(slot: int, newest: float | None) -> None:
+    paces = [Pace(900.0 * slot, 4, 0, 0.1), *(Pace(900.0 * later, 4, 4, None) for later in range(slot + 1, 96))]
+    chart = charts.pace(paces, first=0.0)
+    assert chart is not None
+    assert chart.newest == newest
 
 
 def test_reports_are_bars_beside_what_is_usual() -> None:

@@ -191,6 +191,12 @@ def test_what_was_heard_before_the_day_is_not_drawn_into_it(tmp_path: Path) -> N
     assert not [path for path in drawn if "M-" in path]
 
 
+def test_how_long_probes_took_hours_ago_is_not_said_to_be_now(tmp_path: Path) -> None:
+    with staged("up", tmp_path, now=time.time() - 6 * 3600.0) as site:
+        said = read(service_page(site, "tiktok", ENGLISH)).one("figcaption", id="chart-pace").text
+    assert said.startswith("Time to answer no probe was fine in the last 15 minutes, but between 1")
+
+
 def test_past_outages_say_how_often_how_long_and_what_others_document(shown: Shown) -> None:
     past = shown("up").one(data_live="past")
     assert "Outages in 365 days 3 typically 43 min, at most 1 h 30 min" in past.text
