@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.history.fault import named
 from exporter.history.transaction import transaction
 from exporter.readings import BUCKET, Reading, Tally
 
@@ -162,18 +163,13 @@ class Buckets:
         return found[0] if found else ("", 0.0)
 
     def _select(self, query: str, *values: object) -> list[Any]:
-        try:
+        with named("read", self._file):
             return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise OSError(f"cannot read {self._file}: {error}") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        try:
-            with transaction(self._database):
-                yield
-        except sqlite3.Error as error:
-            raise OSError(f"cannot write {self._file}: {error}") from error
+        with named("write", self._file), transaction(self._database):
+            yield
 
 
 def _row(signal: str, tally: Tally) -> tuple[str, int, str, str, str, int, int | None]:

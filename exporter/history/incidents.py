@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from exporter.history.availability import Availability
+from exporter.history.fault import named
 from exporter.history.incident import Incident, Named, Outline, Said, begun, grown
 from exporter.history.statistics import WINDOWS, Statistics, statistics
 from exporter.model import Answer, Cause, Confidence
@@ -51,14 +51,14 @@ class Incidents:
 
     def note(self, verdict: Verdict, now: float) -> None:
         """Open, grow or end the service's incident as the verdict says, and count the time since the last one."""
-        with self._named("write"):
+        with named("write", self._file):
             if self._availability.note(verdict.service, verdict.answer, now):
                 self._statistics.clear()
             self._note(verdict, now)
 
     def keep(self) -> None:
         """Write what waits to be written once a minute."""
-        with self._named("write"):
+        with named("write", self._file):
             self._availability.keep()
             self._statistics.clear()
 
@@ -111,30 +111,22 @@ class Incidents:
     def outlines(self, service: str) -> Sequence[Outline]:
         """All incidents that are kept of a service, newest first."""
         if service not in self._outlines:
-            with self._named("read"):
+            with named("read", self._file):
                 self._outlines[service] = [_outline(row) for row in self._database.execute(_OUTLINES, (service,))]
         return self._outlines[service]
 
     def statistics(self, service: str, now: float) -> Statistics:
         """What is kept of a service comes to; known time is up to a minute behind."""
         if service not in self._statistics:
-            with self._named("read"):
+            with named("read", self._file):
                 shares = {days: self._availability.shares(service, days, now) for days in WINDOWS}
             self._statistics[service] = statistics(self.outlines(service), shares)
         return self._statistics[service]
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[Incident]:
-        with self._named("read"):
+        with named("read", self._file):
             rows = self._database.execute(f"SELECT {_NAMES}, id FROM incidents WHERE {where}", values)  # noqa: S608
             return [_incident(row) for row in rows]
-
-    @contextmanager
-    def _named(self, attempted: str) -> Iterator[None]:
-        """OSError names the file that cannot be used."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise OSError(f"cannot {attempted} {self._file}: {error}") from error
 
 
 def _row(incident: Incident) -> tuple[object, ...]:

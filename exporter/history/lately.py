@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.history.availability import DAY, SLOT, Availability
+from exporter.history.fault import named
 from exporter.history.paces import Pace, Paces
 from exporter.model import Answer
 
@@ -38,44 +38,36 @@ class Lately:
     def answers(self, service: str, now: float) -> list[Slot]:
         """The last 24 hours as 96 slots, oldest first; the last is under way."""
         last = int(now // SLOT)
-        with self._named("read"):
+        with named("read", self._file):
             known = self._availability.by_slot(service, last - SLOTS + 1, now)
         return [Slot(slot * SLOT, SLOT, known.get(slot, {})) for slot in range(last - SLOTS + 1, last + 1)]
 
     def days(self, service: str, now: float, count: int = 90) -> list[Slot]:
         """The last `count` days, UTC, oldest first; the last is today."""
         last = int(now // DAY)
-        with self._named("read"):
+        with named("read", self._file):
             known = self._availability.by_day(service, last - count + 1, now)
         return [Slot(day * DAY, DAY, known.get(day, {})) for day in range(last - count + 1, last + 1)]
 
     def paces(self, service: str, now: float) -> list[Pace]:
         """The slots of the last 24 hours in which there were probes, oldest first."""
         last = int(now // SLOT)
-        with self._named("read"):
+        with named("read", self._file):
             return list(self._paces.between(service, last - SLOTS + 1, last))
 
     def take(self, service: str, at: float, duration: float | None) -> None:
         """A scheduled run that began `at`, and how long it took when it was good, None when it failed; seconds."""
-        try:  # as `_named`, which costs more than the counting
+        try:  # as `named`, which costs more than the counting
             self._paces.take(service, at, duration)
         except sqlite3.Error as error:
             raise OSError(f"cannot read {self._file}: {error}") from error
 
     def keep(self, now: float) -> None:
         """Write how fast probes were, at most once a minute: what the answers were is kept with the incidents."""
-        with self._named("write"):
+        with named("write", self._file):
             self._paces.keep(now)
 
     def close(self) -> None:
         """Write what waits to be written once a minute."""
-        with self._named("write"):
+        with named("write", self._file):
             self._paces.write()
-
-    @contextmanager
-    def _named(self, attempted: str) -> Iterator[None]:
-        """OSError names the file that cannot be used."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise OSError(f"cannot {attempted} {self._file}: {error}") from error
