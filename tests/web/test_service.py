@@ -165,6 +165,17 @@ def test_nobody_watched_is_never_drawn_as_up(shown: Shown) -> None:
         assert "not watched for" in strip.one("figcaption").text
 
 
+def test_who_looks_from_one_region_is_not_told_where(shown: Shown) -> None:
+    facts = shown("alone").one("dl", class_="facts").text
+    assert facts.startswith("Affected Uploads")
+    assert "Where" not in facts
+
+
+def test_no_outage_has_no_length(shown: Shown) -> None:
+    numbers = [one.text for one in shown("new").one("dl", class_="numbers").all("div")]
+    assert numbers[1::2] == ["Outages in 30 days 0", "Outages in 365 days 0"]
+
+
 def test_every_axis_ends_now_where_a_phone_has_room_for_every_second_word_only(shown: Shown) -> None:
     axes = [
         [word.text for word in (*axis.all("time"), *axis.all("span"))] for axis in shown("up").all("p", class_="axis")
