@@ -13,7 +13,7 @@ from pathlib import Path
 from grafana import frame, preview
 from grafana.asking import boards
 from tests.grafana import table
-from tests.grafana.scene import EARLIER, OUTAGE, Scene, scene
+from tests.grafana.scene import LATER, OUTAGE, Scene, scene
 
 TURNS, PAUSE = 2, 60.0
 """Live outages, and seconds of calm after each."""
@@ -24,7 +24,7 @@ PICTURES = table.COMMITTED.parent / "pictures"
 async def main() -> None:
     """Make the scene, write what came of it."""
     with tempfile.TemporaryDirectory(prefix="grafana-") as folder:
-        async with scene(Path(folder), (EARLIER, OUTAGE), TURNS, PAUSE) as made:
+        async with scene(Path(folder), (OUTAGE, LATER), TURNS, PAUSE) as made:
             await asyncio.to_thread(_write, made)
 
 

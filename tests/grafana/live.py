@@ -53,7 +53,6 @@ PLACES: dict[str, dict[str, Any]] = {
 
 SOCKS, CONNECT = "br-south", "us-east"
 
-_STRANGE = {"service": "nobody"}
 _ALERTMANAGER = """
 route: {{receiver: nobody, group_wait: 0s, group_interval: 1s, routes: [
   {{matchers: [alertname="Watchdog"], receiver: people, continue: true}}, {{receiver: wall}}]}}
@@ -89,11 +88,11 @@ class Live:
             restarts = "outage_exporter_worker_restarts_total"
             await self.exporter.until_value(restarts, lambda value, count=count: value >= count, SETTLES_WITHIN)
 
-    async def report(self, *visits: dict[str, str]) -> None:
-        """Post reports; a service that there is not is refused."""
+    async def report(self) -> None:
+        """Post a report, and one that is refused: there is no such service."""
         async with aiohttp.ClientSession(self.exporter.url) as session:
-            for visit in visits:
-                await session.post("/api/v1/reports", json=visit)
+            for service in ("tiktok", "nobody"):
+                await session.post("/api/v1/reports", json={"service": service})
 
 
 @asynccontextmanager
@@ -133,10 +132,12 @@ async def live(folder: Path, box: Box, exporter: Exporter) -> AsyncIterator[Live
 async def until_everything_is_there(stack: Live) -> None:
     """Until what takes longest has been scraped: the rules' first evaluations, notifications, an alert about us."""
     await stack.kill_workers()
-    await stack.report({"service": "tiktok", "feature": "upload"}, _STRANGE)
+    await stack.report()
     for expression in (
         'ALERTS{alertname="OutageWorkerRestarting", alertstate="firing"}',
         "slo:objective:ratio",
+        "outage_chatter_ratio",
+        "outage_corroboration_score",
         "service_feature:outage_regions_voting:count",
         "rate(alertmanager_notifications_failed_total[5s]) > 0",
         "rate(outage_reports_refused_total[5s]) > 0 or increase(outage_reports_refused_total[1m]) > 0",
@@ -145,15 +146,19 @@ async def until_everything_is_there(stack: Live) -> None:
 
 
 def _remember(folder: Path) -> None:
-    """Let the exporter have listened for days, so that it knows what is usual, and have seen an outage long ago."""
-    history, until = History(folder), time.time()
+    """Let the exporter have listened for days, so that it knows what is usual, and have seen an outage long ago.
+
+    What it is told reaches to the next quarter of an hour: the end of this one leaves no gap, whenever it comes.
+    """
+    history, now = History(folder), time.time()
+    until = now + BUCKET
     start = until // BUCKET * BUCKET - HEARD * BUCKET
     quiet = [start + number * BUCKET for number in range(HEARD)]
     for signal, out_of in (("people", None), ("bluesky", 50000), ("app_store", 40)):
         tallies = tuple(Tally("tiktok", "", at, 3, out_of) for at in quiet)
         history.buckets.add(signal, Reading(until, tallies, start))
     for answer, ago in ((Answer.DOWN, 7200.0), (Answer.DOWN, 7190.0), (Answer.UP, 7180.0)):
-        history.incidents.note(Verdict("tiktok", "TikTok", answer, {}, {}, ("remembered",)), until - ago)
+        history.incidents.note(Verdict("tiktok", "TikTok", answer, {}, {}, ("remembered",)), now - ago)
     history.close()
 
 

@@ -58,7 +58,7 @@ class _Families:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """OpenMetrics with timestamps; the window that ends amid the last outage, and that of everything."""
+    """OpenMetrics with timestamps; the window that ends amid the first outage, and that of everything."""
 
     text: str
     window: Window
@@ -68,7 +68,7 @@ class Replayed:
 def replayed(names: Sequence[str], folder: Path) -> Replayed:
     """The documented outages of these names; `folder` is for what promtool reads.
 
-    The last is replayed at its own time, the others before it, as if they had been on that day.
+    The first is replayed at its own time, the others behind it, as if they had been on that day.
     """
     outages = list(_behind_one_another(names))
     loaded = config.load([config.shipped()], {})
@@ -87,16 +87,15 @@ def replayed(names: Sequence[str], folder: Path) -> Replayed:
     history.close()
     families = dict(timeline.series())
     recorded = "".join(_openmetrics(_evaluated(families, folder), start))
-    seen = outages[-1].start + SEEN_AFTER
+    seen = outages[0].start + SEEN_AFTER
     text = _targeted(timeline) + recorded + "# EOF\n"
-    return Replayed(text, Window(outages[-1].start - BEFORE, seen, STEP), Window(start, end, STEP))
+    return Replayed(text, Window(start, seen, STEP), Window(start, end, STEP))
 
 
 def _behind_one_another(names: Sequence[str]) -> Iterator[PastOutage]:
     known = {each.name: each for each in config.past_outages()}
-    start = known[names[-1]].start
     for place, name in enumerate(names):
-        begun = start - (len(names) - 1 - place) * (BEFORE + LASTS + AFTER)
+        begun = known[names[0]].start + place * (BEFORE + LASTS + AFTER)
         outage = known[name]
         yield replace(outage, start=begun, end=begun + min(outage.end - outage.start, LASTS))
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from grafana.asking import Asked, Board, Source, Window
@@ -15,8 +16,8 @@ from tests.grafana import live, replayed
 OUTAGE = "2026-03-03"
 """Uploads fail in the US, people report it, and the upstream's page says so."""
 
-EARLIER = "2020-07-gcp"
-"""Everything fails everywhere: what there was before, where a history is wanted."""
+LATER = "2020-07-gcp"
+"""What people watch fails everywhere: what comes next, where a history is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,12 @@ async def scene(
             started = time.time()
             for _ in range(turns):
                 await stack.break_and_mend()
+                await stack.report()
                 await asyncio.sleep(pause)
             await live.until_everything_is_there(stack)
-            whole = Window(started, time.time(), live.SCRAPED_EVERY)
+            # Bars are of a minute, and the last of them ends with the window.
+            end = time.time()
+            whole = Window(end - 60.0 * ceil((end - started) / 60.0), end, live.SCRAPED_EVERY)
             windows = (past.window, past.whole, _lately(whole), whole)
             yield Scene(stack.prometheus.url, exporter.url, *windows)
 
