@@ -123,7 +123,7 @@ class Program:
         keepers = self._crew.start()
         judging = asyncio.create_task(self._judge_forever())
         intake = asyncio.create_task(self._intake.listen())
-        log.info("serving", extra={"addresses": ",".join(self._settings.addresses), "workers": self._crew.count})
+        log.info("serving", extra=self._about())
         stopping = asyncio.create_task(stop.wait())
         try:
             # A part that breaks ends the whole, and whoever supervises it starts it anew: a frozen verdict is a lie.
@@ -140,6 +140,13 @@ class Program:
             await server.close()
             self._intake.close()
             self._history.close()
+
+    def _about(self) -> dict[str, object]:
+        """What is served where, for the log."""
+        settings = self._settings
+        places = {"addresses": settings.addresses, "public_addresses": settings.public_addresses}
+        told = {name: ",".join(listed) for name, listed in places.items() if listed}
+        return {**told, "workers": self._crew.count}
 
     async def _listen(self, site: web.Site) -> web.Server:
         settings, shelf = self._settings, web.Shelf()

@@ -165,6 +165,7 @@ async def test_the_program_serves_both_by_its_flags(tmp_path: Path) -> None:
                 async with any_.get(address + path) as answer:
                     found[path, address == exporter.url] = answer.status
     assert found == {("/shop", True): 200, ("/config", True): 401, ("/shop", False): 200, ("/config", False): 404}
+    assert f" public_addresses=127.0.0.1:{port} " in exporter.log
 
 
 async def test_a_public_address_that_is_taken_ends_the_program_with_a_sentence(tmp_path: Path) -> None:
