@@ -262,6 +262,13 @@ class Config:
         """Names of the services that are there as somebody's alternative: nobody is paged for one."""
         return frozenset(name for service in self.services for name in service.alternatives)
 
+    def service(self, name: str) -> Service:
+        """KeyError when none of that name is configured."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise KeyError(name)
+
 
 @dataclass(frozen=True, slots=True)
 class PastOutage:

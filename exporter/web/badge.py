@@ -38,7 +38,7 @@ async def show(request: web.Request) -> web.Response:
 
 def badge(site: Site, name: str) -> str:
     """The badge of a service that is configured; grey before its first verdict."""
-    service = next(one for one in site.store.config.services if one.name == name)
+    service = site.store.config.service(name)
     verdict = site.store.verdicts.get(name)
     answered = verdict.answer if verdict else Answer.UNKNOWN
     place = Place(languages.of(languages.DEFAULT))

@@ -43,7 +43,7 @@ def atom(site: Site, name: str, place: Place) -> str:
     """The feed of a service that is configured; `place` leads to the top from the service's folder."""
     with reading():
         incidents = site.history.incidents.incidents(name, MOST)
-    service = next(one for one in site.store.config.services if one.name == name)
+    service = site.store.config.service(name)
     updated = max((one.changed for one in incidents), default=site.store.since.get(name, 0.0))
     root = ET.Element("feed", {"xmlns": ATOM, "xml:lang": place.language.code})
     _add(root, "id", _named("feed", name))

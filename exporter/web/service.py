@@ -55,8 +55,7 @@ def named(request: web.Request) -> str:
 def origins(site: Site, name: str) -> tuple[str, ...]:
     """Where the visitor's own browser looks when it is asked whether it is just them."""
     config = site.store.config
-    checks = next((service.browser_checks for service in config.services if service.name == name), ())
-    found = (urlsplit(url) for url in (*checks, *config.browser_controls))
+    found = (urlsplit(url) for url in (*config.service(name).browser_checks, *config.browser_controls))
     return tuple(dict.fromkeys(f"{url.scheme}://{url.netloc}" for url in found))
 
 

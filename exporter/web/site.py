@@ -154,11 +154,10 @@ LANGUAGE = "{language:" + "|".join(code for code in languages.codes() if code !=
 
 def service_of(request: web.Request) -> Service:
     """The service that the path names; 404 when none of that name is configured."""
-    name = request.match_info["service"]
-    for service in request.app[SITE].store.config.services:
-        if service.name == name:
-            return service
-    raise web.HTTPNotFound(reason="no such service is watched here; / lists those that are")
+    try:
+        return request.app[SITE].store.config.service(request.match_info["service"])
+    except KeyError:
+        raise web.HTTPNotFound(reason="no such service is watched here; / lists those that are") from None
 
 
 @contextmanager

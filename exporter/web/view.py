@@ -102,7 +102,7 @@ def view(site: Site, name: str) -> View:
     """Of a service that is configured; KeyError when it is not."""
     store = site.store
     verdict, evidence = store.verdicts[name], store.evidence.get(name, NOTHING)
-    service = next(one for one in store.config.services if one.name == name)
+    service = store.config.service(name)
     incident = site.history.incidents.open_incident(name)
     regions = tuple(dict.fromkeys(region for _, region in verdict.states))
     pending = verdict.answer is Answer.UNKNOWN and all(sees.pending for sees in store.sights.values())
