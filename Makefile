@@ -5,7 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Debian's packages that the tests start for real; services are not to be started at installation.
 DEBIAN := prometheus prometheus-alertmanager prometheus-blackbox-exporter nginx-light dnsmasq microsocks tinyproxy \
-  iproute2 util-linux systemd curl chromium fonts-dejavu-core
+  iproute2 util-linux systemd curl chromium fonts-dejavu-core \
+  victoria-metrics
 INSTALL := apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends
 
 # Where `make run` keeps everything. More options for run and demo: make run ARGS="--port prometheus=9091".
@@ -33,7 +34,7 @@ test:
 	@$(MAKE) -j4 --output-sync=target lint test-live test-rest test-simulated
 
 PUNCTUAL := tests/net tests/probes
-LIVE := tests/stack tests/alerts tests/servers
+LIVE := tests/stack tests/fleet tests/alerts tests/servers tests/grafana
 SIMULATED := tests/replays tests/alerts/test_rules.py
 # Files stay whole, because most of those that wait have servers of their own.
 SIDE_BY_SIDE := --dist=loadfile --numprocesses=2
