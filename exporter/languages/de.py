@@ -198,6 +198,10 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "site.description": "Was geht und was nicht, jetzt gemessen und begründet.",
     "site.skip": "Zur Antwort",
     "site.languages": "Sprachen",
+    # Where no page is.
+    "missing": "Diese Seite gibt es hier nicht",
+    "missing.why": "Vielleicht ist die Adresse vertippt, oder der Dienst wird hier nicht beobachtet.",
+    "missing.home": "Sehen, was hier beobachtet wird",
     # The first page.
     "home": "Ist es down?",
     "home.services": "Hier beobachtet",

@@ -191,6 +191,10 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "site.description": "What works and what does not, measured now and said with reasons.",
     "site.skip": "Skip to the answer",
     "site.languages": "Languages",
+    # Where no page is.
+    "missing": "There is no such page here",
+    "missing.why": "The address may be mistyped, or the service is not watched here.",
+    "missing.home": "See what is watched here",
     # The first page.
     "home": "Is it down?",
     "home.services": "Watched here",

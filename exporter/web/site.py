@@ -21,6 +21,7 @@ from exporter.metrics import Own, Page
 from exporter.model import Service
 from exporter.signals.reports import Intake
 from exporter.state import Store
+from exporter.web.accepted import weights
 from exporter.web.assets import version
 from exporter.web.streams import Streams
 
@@ -152,12 +153,21 @@ LANGUAGE = "{language:" + "|".join(code for code in languages.codes() if code !=
 """The first part of the path of a page in another language than English, in aiohttp's words."""
 
 
+_NO_SERVICE = "no such service is watched here; / lists those that are"
+
+
 def service_of(request: web.Request) -> Service:
-    """The service that the path names; 404 when none of that name is configured."""
+    """The service that the path names; 404 when none of that name is configured, 308 from `/TikTok` to `/tiktok`."""
+    config, name = request.app[SITE].store.config, request.match_info["service"]
     try:
-        return request.app[SITE].store.config.service(request.match_info["service"])
+        return config.service(name)
     except KeyError:
-        raise web.HTTPNotFound(reason="no such service is watched here; / lists those that are") from None
+        pass
+    resource = request.match_info.route.resource
+    if resource is not None and name.lower() in {service.name for service in config.services}:
+        there = resource.url_for(**{**request.match_info, "service": name.lower()})
+        raise web.HTTPPermanentRedirect(there.with_query(request.query))
+    raise web.HTTPNotFound(reason=_NO_SERVICE)
 
 
 @contextmanager
@@ -178,7 +188,7 @@ async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        answer = web.Response(status=error.status, text=f"{error.status}: {_sentence(error)}.\n")
+        answer = _missing(request) if _lost(request, error) else _told(error)
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
     except ConnectionError:
@@ -190,6 +200,23 @@ async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable
             status=500, text="500: this page failed by a fault of this program; the log says where.\n"
         )
     return answer
+
+
+def _lost(request: web.Request, error: web.HTTPException) -> bool:
+    """Whether a person has come to an address where nothing is: programs do not ask for HTML."""
+    is_nowhere = error.status == 404 and error.reason in ("Not Found", _NO_SERVICE)
+    return is_nowhere and weights(request.headers.get("Accept", "")).get("text/html", 0.0) > 0
+
+
+def _missing(request: web.Request) -> web.Response:
+    """A page in the language that the address begins with, which leads to what there is."""
+    first = request.path.split("/")[1] if request.path.startswith("/") else ""
+    place = Place(languages.of(first if first in languages.codes() else languages.DEFAULT))
+    return web.Response(status=404, text=render("missing.html", place, path=""), content_type="text/html")
+
+
+def _told(error: web.HTTPException) -> web.Response:
+    return web.Response(status=error.status, text=f"{error.status}: {_sentence(error)}.\n")
 
 
 def _sentence(error: web.HTTPException) -> str:
