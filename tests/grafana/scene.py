@@ -52,16 +52,19 @@ async def scene(
         past = await asyncio.to_thread(_store, outages, folder)
         async with live.live(folder, box, exporter) as stack:
             started = time.time()
-            for _ in range(turns):
-                await stack.break_and_mend()
-                await stack.report()
-                await asyncio.sleep(pause)
-            await live.until_everything_is_there(stack)
+            await asyncio.gather(_play(stack, turns, pause), live.until_everything_is_there(stack))
             # Bars are of a minute, and the last of them ends with the window.
             end = time.time()
             whole = Window(end - 60.0 * ceil((end - started) / 60.0), end, live.SCRAPED_EVERY)
             windows = (past.window, past.whole, _lately(whole), whole)
             yield Scene(stack.prometheus.url, exporter.url, *windows)
+
+
+async def _play(stack: live.Live, turns: int, pause: float) -> None:
+    for _ in range(turns):
+        await stack.break_and_mend()
+        await stack.report()
+        await asyncio.sleep(pause)
 
 
 def _lately(whole: Window) -> Window:
