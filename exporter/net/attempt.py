@@ -205,6 +205,7 @@ class Attempt:
         return await self._connect(address, port, peer, source)
 
     async def _dial_route(self, route: proxy.Route, host: str, port: int, forward: bool) -> Stream:
+        self.facts["proxy"] = f"{route.host}:{route.port}"
         self.enter("connect", f"connecting to {route}", Reason.VANTAGE)
         stream = await self._dial_proxy(route)
         self.enter("connect", f"waiting for {route}", Reason.VANTAGE)
@@ -230,7 +231,8 @@ class Attempt:
         except ProbeError as error:
             if error.reason is Reason.INTERNAL:
                 raise
-            raise ProbeError(Reason.VANTAGE, f"{route} cannot be reached: {error}") from error
+            said = str(error).replace(route.host, "its host")
+            raise ProbeError(Reason.VANTAGE, f"{route} cannot be reached: {said}") from error
 
     async def _connect(self, address: str, port: int, peer: str, source: str | None) -> Stream:
         sock = new_socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, 0)

@@ -33,7 +33,8 @@ class Hops:
         if self._open is None:
             return
         phases, before = self._net.phases, self._before
-        self._open["address"] = str(self._net.route or self._net.facts.get("address", ""))
+        route = self._net.route
+        self._open["address"] = route.address if route else str(self._net.facts.get("address", ""))
         self._open["phases"] = {name: phases[name] - before.get(name, 0.0) for name in phases}
         self._before = dict(phases)
         self._open = None

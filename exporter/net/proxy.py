@@ -41,6 +41,12 @@ class Route:
     connect_headers: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
+        """As messages name it: they are public, and where an operator's proxies listen is not."""
+        return "the proxy"
+
+    @property
+    def address(self) -> str:
+        """Where it listens, for the facts of a result: those are for its operator."""
         return f"proxy {self.host}:{self.port}"
 
     @property

@@ -122,9 +122,11 @@ async def test_wrong_or_missing_credentials_are_the_vantages_fault(
 
 
 async def test_a_dead_proxy_is_the_vantages_fault(scheme: str) -> None:
-    result = await talk(1, f"{scheme}://127.0.0.1:{free_port()}")
+    address = f"127.0.0.1:{free_port()}"
+    result = await talk(1, f"{scheme}://{address}")
     assert result.reason is Reason.VANTAGE
     assert "connection refused" in result.message
+    assert result.facts["proxy"] == address
 
 
 async def test_a_proxy_whose_name_does_not_resolve_is_the_vantages_fault(scheme: str) -> None:
@@ -132,6 +134,16 @@ async def test_a_proxy_whose_name_does_not_resolve_is_the_vantages_fault(scheme:
         network = NetworkOptions(nameservers=(f"127.0.0.1:{dns.port}",))
         result = await talk(1, f"{scheme}://proxy.example:1080", network=network)
     assert result.reason is Reason.VANTAGE
+    assert "proxy.example" not in result.message
+
+
+async def test_messages_are_public_and_do_not_say_where_a_proxy_listens(scheme: str, tmp_path: Path) -> None:
+    async with Torture(resets_at_once) as server, proxy(scheme, tmp_path) as address:
+        result = await talk(server.port, f"{scheme}://{address}")
+    assert not result.ok
+    assert "the proxy" in result.message
+    assert address not in result.message
+    assert result.facts["proxy"] == address
 
 
 @pytest.mark.parametrize("behaviour", [never_answers, resets_at_once, echo])
