@@ -67,6 +67,12 @@ def test_what_is_hit_and_where_stands_beside_the_answer(shown: Shown) -> None:
     assert "Confidence high" in facts
 
 
+def test_while_it_is_up_no_likely_cause_stands_beside_the_answer(shown: Shown) -> None:
+    page = shown("blocked")
+    assert "Likely cause" not in page.one("dl", class_="facts").text
+    assert "TikTok is blocked in IN" in page.text
+
+
 def test_while_it_is_up_the_last_outage_is_named_and_what_was_only_degraded_is_none(shown: Shown) -> None:
     said = shown("up").one("div", class_="say").all("p")[-1].text
     assert said.startswith("Last outage: ")
