@@ -24,6 +24,8 @@ const hears = () => Date.now() - heardAt < QUIET_AFTER;
 // Local times; what the server wrote stays as the title.
 function localise(root) {
   const today = new Date().toDateString();
+  const { lang } = document.documentElement;
+  const locale = lang === "en" ? "en-GB" : lang; // the day before the month, as the server writes it
   for (const time of root.querySelectorAll("time[datetime*='T']")) {
     const then = new Date(time.dateTime);
     const inChart = "clock" in time.dataset;
@@ -31,7 +33,7 @@ function localise(root) {
     if (!inChart && then.getFullYear() !== new Date().getFullYear()) day.year = "numeric";
     const clock = { hourCycle: "h23", hour: "2-digit", minute: "2-digit", timeZoneName: inChart ? undefined : "short" };
     time.title = time.textContent;
-    time.textContent = then.toLocaleString(document.documentElement.lang, { ...day, ...clock });
+    time.textContent = then.toLocaleString(locale, { ...day, ...clock });
   }
   return root;
 }
