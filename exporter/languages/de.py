@@ -125,12 +125,13 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     ),
     "because.overload.status": ", und Status {status:.0f} kam zurück",
     "because.technical": (
-        "Falsche Antworten bei {wrong} von {all} fehlschlagenden Messungen ({regions}), meist {what}: {message}."
+        "Falsche oder keine Antworten bei {wrong} von {all} fehlschlagenden Messungen ({regions}), "
+        "meist {what}: {message}."
     ),
     "wrong.resolve": "keine Adresse",
     "wrong.connect": "abgelehnte Verbindungen",
     "wrong.tls": "fehlerhaftes TLS",
-    "wrong.timeout": "gar keine trotz stehender Verbindung",
+    "wrong.timeout": "keine Antwort trotz offener Verbindung",
     "wrong.status": "ein falscher Status",
     "wrong.body": "ein falscher Inhalt",
     "wrong.protocol": "ein verletztes Protokoll",
@@ -221,7 +222,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "page.cause": "Wahrscheinliche Ursache",
     "page.confidence": "Gewissheit",
     "page.incident_open": "Störung offen seit",
-    "page.alternatives": "Was inzwischen geht",
+    "page.alternatives": "Anderswo inzwischen",
     "page.alternatives_up": "Vom selben Programm gerade gemessen:",
     "page.alternatives_none": "Von keinem davon ist bekannt, dass es gerade geht:",
     "page.grid": "Nach Funktion und Region",
@@ -304,7 +305,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "follow.badge": "Badge für die eigene Seite",
     "follow.feed_for": "für jeden Feedreader: jede Störung, und wann sie vorbei ist.",
     "follow.json_for": "für Programme: Urteil, Zustände und Belege.",
-    "follow.webhook_for": "aufs Telefon, in Chats, an Webhooks schickt Alertmanager: siehe „Be paged“ in der README.",
+    "follow.webhook_for": "aufs Telefon, in Chats, an Webhooks: Wer die Seite betreibt, bekommt sie von Alertmanager.",
     "follow.webhook": "Alarme",
     # Past outages.
     "past.title": "Störungen von {title}",

@@ -33,7 +33,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "state.unknown": "unknown",
     "cause.technical": "technical",
     "cause.overload": "overload",
-    "cause.upstream": "upstream",
+    "cause.upstream": "incident at a provider",
     "cause.attack suspected": "attack suspected",
     "cause.blocked": "blocked",
     "cause.own line": "our own line",
@@ -120,18 +120,20 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
         "{usual:.2g} s are usual{status}."
     ),
     "because.overload.status": ", and status {status:.0f} came",
-    "because.technical": "{wrong} of {all} failing probes ({regions}) get wrong answers, mostly {what}: {message}.",
+    "because.technical": (
+        "{wrong} of {all} failing probes ({regions}) get wrong answers or none, mostly {what}: {message}."
+    ),
     "wrong.resolve": "no address",
     "wrong.connect": "refused connections",
     "wrong.tls": "broken TLS",
-    "wrong.timeout": "none over a connection that stands",
+    "wrong.timeout": "no answer over an open connection",
     "wrong.status": "a wrong status",
     "wrong.body": "a wrong body",
     "wrong.protocol": "a broken protocol",
     "because.people": "Only people report it: nothing that our probes see says why.",
     "because.unknown": "Nothing that was read says why.",
     "because.nothing": (
-        "Nothing that was read says why: no incident upstream, no rise of latency, no pattern in the failures."
+        "Nothing that was read says why: no incident at a provider, no rise of latency, no pattern in the failures."
     ),
     # Why one can be so sure.
     "sure.officials": "Confirmed: officials say so ({officials}), and so do {others}.",
@@ -214,7 +216,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "page.cause": "Likely cause",
     "page.confidence": "Confidence",
     "page.incident_open": "Incident open since",
-    "page.alternatives": "Working meanwhile",
+    "page.alternatives": "Elsewhere meanwhile",
     "page.alternatives_up": "Probed by the same program, just now:",
     "page.alternatives_none": "None of these is known to work right now:",
     "page.grid": "By feature and region",
@@ -297,7 +299,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "follow.badge": "Badge for your own page",
     "follow.feed_for": "for any feed reader: each outage, and when it is over.",
     "follow.json_for": "for programs: verdict, states and evidence.",
-    "follow.webhook_for": "to your phone, chat or webhook come from Alertmanager: see “Be paged” in the documentation.",
+    "follow.webhook_for": "to phone, chat or webhook: whoever runs this page can have them from Alertmanager.",
     "follow.webhook": "Alerts",
     # Past outages.
     "past.title": "Outages of {title}",

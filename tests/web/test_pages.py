@@ -99,7 +99,10 @@ async def test_status_says_cause_confidence_evidence_and_every_signal(served: Se
     said = json.loads((await served.get("/api/v1/status"))[1])
     tiktok = said["services"][0]
     assert (tiktok["answer"], tiktok["cause"], tiktok["by_probes"]) == ("degraded", "technical", "degraded")
-    assert tiktok["because"] == "1 of 1 failing probes (here) get wrong answers, mostly a wrong status: status 500."
+    assert (
+        tiktok["because"]
+        == "1 of 1 failing probes (here) get wrong answers or none, mostly a wrong status: status 500."
+    )
     assert tiktok["confidence"] == "high"
     assert tiktok["first_evidence"] == NOW
     assert tiktok["evidence"]["statements"][0]["notice"]["url"] == "https://status.example/1"

@@ -30,7 +30,7 @@ def test_an_incident_says_what_where_how_long_and_why(tmp_path: Path) -> None:
     about = open_one.one("dl").text
     assert "Affected Feed, Videos, Login, Uploads, LIVE, API and Ads" in about
     assert "Where here, eu-west, us-east, us-west and ap-south" in about
-    assert "Likely cause upstream. Oracle Cloud has an incident open in us-ashburn-1" in about
+    assert "Likely cause incident at a provider. Oracle Cloud has an incident open in us-ashburn-1" in about
     assert "feed is down in 5 of 5 regions" in open_one.one("details").text
     assert degraded.one("h3").text == "degraded 25 min"
 
