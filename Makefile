@@ -34,7 +34,7 @@ test:
 	@$(MAKE) -j4 --output-sync=target lint test-live test-rest test-simulated
 
 PUNCTUAL := tests/net tests/probes
-LIVE := tests/stack tests/fleet tests/alerts tests/servers tests/grafana
+LIVE := tests/stack tests/alerts tests/servers tests/grafana
 SIMULATED := tests/replays tests/alerts/test_rules.py
 # Files stay whole, because most of those that wait have servers of their own.
 SIDE_BY_SIDE := --dist=loadfile --numprocesses=2
@@ -53,10 +53,10 @@ test-rest: .venv/dev .venv/debian
 test-simulated: .venv/dev .venv/debian
 	GOGC=400 GOMAXPROCS=1 nice -n 15 $(BIN)/pytest $(SIDE_BY_SIDE) $(SIMULATED)
 
-# The image built, compose.yaml and the unit started for real, with no registry. As root; two to three minutes, 3 GB in /tmp.
+# The image built, compose.yaml and the unit started for real, with no registry, and three sites with faults. As root; five minutes, 3 GB in /tmp.
 LONG := podman runc netavark aardvark-dns iptables debootstrap
 test-long: .venv/dev .venv/debian .venv/long
-	$(BIN)/pytest tests/deploy/long_*.py
+	$(BIN)/pytest tests/deploy/long_*.py tests/fleet/long_*.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .
