@@ -9,7 +9,7 @@ The first rule that holds names the cause; only pairs that are down or slow in a
 | an incident is open upstream, in the right place and time | upstream |
 | worldwide, most failing connections are reset or time out before any answer, and no 5xx came | attack suspected |
 | half of the failing pairs had become twice as slow as usual, or some, and half sent 5xx or 429 | overload |
-| half of the failing pairs get wrong answers, or none over a connection that stands | technical |
+| half of the failing pairs get wrong answers, or no answer over an open connection | technical |
 | an incident is open upstream, in the right time, and names no place | upstream |
 | none of these | unknown |
 

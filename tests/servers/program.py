@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -35,6 +36,11 @@ _ASK_EVERY = 0.05
 _STARTS_WITHIN = 20.0
 
 T = TypeVar("T")
+
+
+def _of(status: Any, service: str) -> Any:
+    (found,) = (each for each in status["services"] if each["service"] == service)
+    return found
 
 
 async def until(
@@ -211,13 +217,15 @@ class Exporter:
             return await response.json()
 
     async def verdict(self, service: str) -> Any:
-        """The service's part of the status."""
-        (found,) = (each for each in (await self.status())["services"] if each["service"] == service)
-        return found
+        """The service's part of a status that was made after this was called: pages are copies, up to a second old."""
+        called = datetime.now(UTC)
+        status = await until(self.status, lambda found: datetime.fromisoformat(found["generated_at"]) >= called)
+        return _of(status, service)
 
     async def until_answer(self, service: str, answer: str, within: float = 30.0) -> Any:
         """Its verdict as soon as it is `answer`."""
-        return await until(lambda: self.verdict(service), lambda found: found["answer"] == answer, within)
+        status = await until(self.status, lambda found: _of(found, service)["answer"] == answer, within)
+        return _of(status, service)
 
     async def until_value(
         self, name: str, holds: Callable[[float], object], within: float = 30.0, **labels: str
