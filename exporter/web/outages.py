@@ -23,7 +23,8 @@ _DAY = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The last `days`. `available` is the share of known time in which it was not down, `watched` how much is known.
+    """The last `days`. `available` is the share of known time in which it was not down, None when that is less than a
+    day, which says nothing of many; `watched` is how much is known.
 
     `outages` were partly down or down at their worst, `over` are those of them that have ended; `typical` is the median
     of those whose end was seen, `longest` their longest, in seconds; None when there is nothing to take it of.
@@ -78,7 +79,7 @@ def _period(days: int, shares: Shares, incidents: Sequence[Outline], now: float)
     lengths = [one.lasted for one in outages if one.lasted is not None]
     return Period(
         days=days,
-        available=shares.available,
+        available=shares.available if shares.observed >= _DAY else None,
         watched=shares.observed / shares.window,
         outages=len(outages),
         over=sum(one.ended is not None for one in outages),

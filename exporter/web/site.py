@@ -124,6 +124,7 @@ _templates = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,
 )
 _templates.filters["moment"] = _moment
 _templates.filters["milliseconds"] = lambda seconds: f"{seconds * 1000:.1f} ms"
@@ -131,6 +132,9 @@ _templates.globals["version"] = __version__
 _templates.globals["link"] = link
 _templates.globals["languages"] = lambda: [languages.of(code) for code in languages.codes()]
 _templates.globals["asset"] = Place.asset
+# All now: an upgrade that replaces the files under a running program must not mix two versions.
+for _name in _templates.list_templates():
+    _templates.get_template(_name)
 
 
 def render(template: str, place: Place, **values: Any) -> str:
