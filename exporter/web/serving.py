@@ -79,8 +79,7 @@ class Door:
         ]
         for listening in self._sockets:
             listening.listen(_WAITING)  # asyncio has only one number for both
-        for server in old:
-            server.close()
+        await _leave(old)
 
     async def close(self) -> None:
         """Stop listening; answers under way get two seconds."""
@@ -150,6 +149,17 @@ class Server:
             await self._gate.look()
             for door in self._doors:
                 door.connections.drop_silent()
+
+
+async def _leave(servers: Sequence[asyncio.Server]) -> None:
+    """Take nobody more, and close."""
+    for server in servers:
+        for listening in server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+    # Who has just been let in is attached in the loop's next turn: asyncio never answers who comes to a closed server.
+    await asyncio.sleep(0)
+    for server in servers:
+        server.close()
 
 
 async def serve(

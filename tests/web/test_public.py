@@ -107,7 +107,8 @@ async def test_a_renewed_certificate_is_served_on_the_public_address_too(tmp_pat
     async with Served(tmp_path, path) as served:
 
         async def presented() -> str:
-            return await asyncio.to_thread(ssl.get_server_certificate, ("localhost", served.public_port))
+            address = ("localhost", served.public_port)
+            return await asyncio.to_thread(ssl.get_server_certificate, address, timeout=10.0)
 
         assert await presented() == old.certificate.read_text()
         for file, renewed in ((old.key, new.key), (old.certificate, new.certificate)):
