@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from exporter.languages import Language
 from exporter.model import Answer
+from exporter.web.api import iso
 from exporter.web.charts import Run
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -24,7 +25,7 @@ class Words:
 
     def iso(self, at: float) -> str:
         """For machines."""
-        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return iso(at)
 
     def clock(self, at: float) -> str:
         """`13:24`."""
