@@ -99,7 +99,7 @@ COMPILE := $(BIN)/pip-compile -q --upgrade --generate-hashes --strip-extras --no
 lock: .venv/dev
 	$(COMPILE) -o deploy/lock/runtime.txt pyproject.toml
 	$(COMPILE) --extra stack -c deploy/lock/runtime.txt -o deploy/lock/stack.txt pyproject.toml
-	$(COMPILE) --allow-unsafe --extra dev --extra stack -c deploy/lock/runtime.txt -o deploy/lock/dev.txt pyproject.toml
+	$(COMPILE) --allow-unsafe --extra dev --extra stack --extra http3 -c deploy/lock/runtime.txt -o deploy/lock/dev.txt pyproject.toml
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -227,6 +227,21 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Module:
+    """An entry of a blackbox_exporter's module file: how `/probe` probes the targets that name it.
+
+    `options` is the kind's own `Options`; `timeout` is seconds, 0 when unsaid; `shown` is its YAML with secrets as
+    `<secret>`.
+    """
+
+    name: str
+    kind: str
+    options: Any
+    timeout: float = 0.0
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkOptions:
     """How this machine reaches the network; the empty value is the system's own resolver and CAs.
 

@@ -16,7 +16,7 @@ FLOORS = (
     "options",
     "logs | assertions | spikes",
     "net",
-    "client+request | fetch",
+    "client+request+exchange+dialogue+budget | fetch",
     "probes | regions | signals",
     "tracks+evidence+findings+sentences+causes+confidence+verdict | config",
     "attempt",
@@ -45,6 +45,9 @@ ONLY_IN = {
     "httptools": ("net",),
     "h2": ("net",),
     "socksio": ("net",),
+    "wsproto": ("net",),
+    "aioquic": ("net",),
+    "cel_expr_python": ("assertions",),
 }
 
 # The one hook by which a scalar type tells pydantic how it is parsed; it imports pydantic only when config asks.

@@ -71,6 +71,11 @@ class Attempt:
         self._on_timeout = Reason.TIMEOUT
         self._doing = "starting"
 
+    def aside(self) -> Attempt:
+        """Another attempt on this network, for what is asked on the way: it has what is left of the time, and its
+        phases, samples and facts are its own."""
+        return Attempt(self._network, max(0.0, self.deadline - self.clock.monotonic()))
+
     def enter(
         self, phase: str | None, doing: str, on_timeout: Reason = Reason.TIMEOUT, at: float | None = None
     ) -> None:
