@@ -51,6 +51,7 @@ class Endpoints:
             return None
         target = self._target(kind, block, route)
         options = self.reader.read(shapes.options("probes", kind), block.get(kind), (*route, kind))
+        self._labels(kind, options, route)
         self._carried(kind, regions, route)
         if not (keys and target and options and interval and timeout):
             return None
@@ -106,6 +107,12 @@ class Endpoints:
         except ValueError as error:
             self.reader.wrong((*route, key), str(error))
         return target
+
+    def _labels(self, kind: str, options: Any, route: Route) -> None:
+        # A block of a blackbox.yml may name its labels as it likes: on /probe none of ours stand beside them.
+        check = getattr(kinds.module("probes", kind), "check_labels", None)
+        for below, message in check(options) if check and options else ():
+            self.reader.wrong((*route, kind, *below), message)
 
     def _carried(self, kind: str, regions: list[model.Region], route: Route) -> None:
         for region in regions:

@@ -10,9 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
+from exporter.dialogue import Step
 from exporter.model import NetworkOptions, Reason
 from exporter.net import Network
-from exporter.probes.tcp import Step
 from tests.probing import full_descriptor_table, probe, unanswering_port
 from tests.servers.dns import SILENCE, DNSServer
 from tests.servers.torture import Torture, echo, never_answers

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import pytest
 
+from exporter.dialogue import Step
 from exporter.model import NetworkOptions, Reason, Result
-from exporter.probes.tcp import Step
 from tests.probing import full_descriptor_table, needs, probe
 from tests.servers.certificates import Authority
 from tests.servers.dns import SILENCE, DNSServer

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from exporter.dialogue import Step
 from exporter.model import NetworkOptions, Reason
 from exporter.net import Network
 from exporter.options import TLSConfig
-from exporter.probes.tcp import Step
 from tests.probing import probe, unanswering_port
 from tests.servers.certificates import Authority
 from tests.servers.ports import free_port

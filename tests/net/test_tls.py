@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from exporter.dialogue import Step
 from exporter.model import NetworkOptions, Reason
 from exporter.options import TLSConfig
-from exporter.probes.tcp import Step
 from tests.probing import probe
 from tests.servers.certificates import DAY, Authority, Leaf
 from tests.servers.torture import (

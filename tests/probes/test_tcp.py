@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import re2
 
+from exporter.dialogue import Label, Step, expanded
 from exporter.model import NetworkOptions, Reason
 from exporter.probes import tcp
-from exporter.probes.tcp import Label, Step
 from tests.probes.blackbox import assert_same, blackbox
 from tests.probing import probe, unanswering_port
 from tests.servers.certificates import Authority
@@ -83,7 +83,7 @@ async def test_a_dialogue_expands_the_groups_of_its_pattern() -> None:
     ],
 )
 def test_templates_are_those_of_go(template: bytes, expected: bytes) -> None:
-    assert tcp.expanded(template, re2.search(r"(\w+) (?P<name>\w+)(never)?", b"one two")) == expected
+    assert expanded(template, re2.search(r"(\w+) (?P<name>\w+)(never)?", b"one two")) == expected
 
 
 async def test_what_is_sent_without_an_expectation_is_sent_as_it_stands() -> None:
