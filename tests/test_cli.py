@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -244,6 +247,14 @@ async def test_healthcheck_of_a_running_exporter_and_of_none(tmp_path: Path) -> 
     assert (wrong.status, wrong.output) == (1, "answered 404\n")
     assert ended.status == 1
     assert ended.output.startswith("not healthy: ")
+
+
+async def test_a_healthcheck_imports_no_room_of_the_exporter() -> None:
+    asking = "import sys; from exporter.cli import main; main(['healthcheck', '--url', 'http://127.0.0.1:9/'])"
+    listing = "print(*(name for name in sys.modules if name.startswith('exporter.')))"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", f"{asking}; {listing}", stdout=PIPE)
+    output, _ = await process.communicate()
+    assert output.decode().splitlines()[1:] == ["exporter.cli exporter.cli.healthcheck"]
 
 
 async def test_version_is_that_of_the_package() -> None:
