@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from exporter import model
 from exporter.config import shown, tree
 from exporter.config.build import build
+from exporter.config.files import collector_paused, found_in
 from exporter.config.merge import merge
+from exporter.config.modules import load_modules
 from exporter.config.outages import past_outages
 from exporter.config.reader import Reader
 from exporter.config.shapes import schema
 from exporter.errors import ConfigError, Mistake
 
-__all__ = ["load", "past_outages", "schema", "shipped"]
+__all__ = ["load", "load_modules", "past_outages", "schema", "shipped"]
 
 
 def shipped() -> Path:
@@ -27,25 +27,13 @@ def shipped() -> Path:
 
 def load(paths: Sequence[Path], environment: Mapping[str, str]) -> model.Config:
     """Read and merge files, and the `*.yaml` and `*.yml` of folders; ConfigError names all that is wrong."""
-    with _collector_paused():
+    with collector_paused():
         return _load(paths, environment)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A tree that only grows holds no garbage, and walking it over and over takes as long as reading it."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _load(paths: Sequence[Path], environment: Mapping[str, str]) -> model.Config:
     mistakes: list[Mistake] = []
-    files = list(dict.fromkeys(_files(paths, mistakes)))
+    files = list(dict.fromkeys(found_in(paths, mistakes)))
     if not paths:
         mistakes.append(Mistake("configuration", 0, "", "no configuration file is named"))
     read = [tree.read(file, environment) for file in files]
@@ -73,14 +61,3 @@ def _unsaid(found: Sequence[Mistake], before: Sequence[Mistake]) -> list[Mistake
         for mistake in found
         if (mistake.file, mistake.path) not in said and not (mistake.line == 0 and mistake.path in wrong)
     ]
-
-
-def _files(paths: Sequence[Path], mistakes: list[Mistake]) -> Iterator[Path]:
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        inside = sorted(file for pattern in ("*.yaml", "*.yml") for file in path.glob(pattern) if file.name[0] != ".")
-        if not inside:
-            mistakes.append(Mistake(str(path), 0, "", "a folder without a *.yaml or *.yml file"))
-        yield from inside

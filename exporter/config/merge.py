@@ -10,18 +10,18 @@ from exporter.config.tree import Block, Items, Place
 from exporter.errors import Mistake
 
 
-def merge(files: Sequence[Block]) -> tuple[Block, list[Mistake]]:
-    """The joined tree. The first definition of a name stays in it."""
+def merge(files: Sequence[Block], sections: Sequence[str] = SECTIONS) -> tuple[Block, list[Mistake]]:
+    """The joined tree, of these sections. The first definition of a name stays in it."""
     root = Block((files[0].place[0], 0, 0))
-    mistakes = [mistake for file in files for mistake in _join(root, file)]
+    mistakes = [mistake for file in files for mistake in _join(root, file, sections)]
     return root, mistakes
 
 
-def _join(root: Block, file: Block) -> Iterator[Mistake]:
+def _join(root: Block, file: Block, sections: Sequence[str]) -> Iterator[Mistake]:
     for name, section in file.items():
         place = file.places[name]
-        if name not in SECTIONS:
-            yield Mistake(place[0], place[1], name, unknown_key(name, SECTIONS))
+        if name not in sections:
+            yield Mistake(place[0], place[1], name, unknown_key(name, sections))
         elif name in LISTS:
             yield from _take_list(root, file, name)
         elif section is not None and not isinstance(section, Block):

@@ -36,7 +36,7 @@ def _inside(value: Any, key: str | int) -> Any:
 
 
 def text(root: Block) -> str:
-    """The merged YAML."""
+    """YAML of a block, without its secrets."""
     return write(_plain(root))
 
 
@@ -50,8 +50,6 @@ def _plain(value: Any) -> Any:
 
 def _entry(container: Any, key: str | int, secret: bool) -> Any:
     value = container.shown.get(key, container[key])
-    if isinstance(value, str):
-        return _MASK if secret else _CREDENTIALS.sub(_MASK, value)
-    if secret and isinstance(value, Items):
-        return [_MASK for _ in value]
-    return _plain(value)
+    if secret and not isinstance(value, Block):
+        return [_MASK for _ in value] if isinstance(value, Items) else _MASK
+    return _CREDENTIALS.sub(_MASK, value) if isinstance(value, str) else _plain(value)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ _PLAIN = (  # tag, pattern, first characters
 
 
 class Block(dict[str, Any]):
-    """A mapping. `places` are those of its keys; `shown` holds the text to show instead of a value, by key."""
+    """A mapping. `places` are those of its keys; `shown` holds what to show instead of a value, by key."""
 
     __slots__ = ("place", "places", "shown")
 
@@ -54,7 +55,7 @@ class Block(dict[str, Any]):
         super().__init__()
         self.place = place
         self.places: dict[str | int, Place] = {}
-        self.shown: dict[str | int, str] = {}
+        self.shown: dict[str | int, Any] = {}
 
     def take(self, other: Block, key: str) -> None:
         """Copy one entry of `other` with its place."""
@@ -62,6 +63,11 @@ class Block(dict[str, Any]):
         self.places[key] = other.places[key]
         if key in other.shown:
             self.shown[key] = other.shown[key]
+
+    def drop(self, key: str) -> None:
+        """Forget one entry."""
+        del self[key], self.places[key]
+        self.shown.pop(key, None)
 
 
 class Items(list[Any]):
@@ -73,7 +79,7 @@ class Items(list[Any]):
         super().__init__()
         self.place = place
         self.places: dict[str | int, Place] = {}
-        self.shown: dict[str | int, str] = {}
+        self.shown: dict[str | int, Any] = {}
 
 
 def child(container: Any, step: str | int) -> Any:
@@ -123,7 +129,16 @@ for _name, _pattern, _first in _PLAIN:
 
 def read(path: Path, environment: Mapping[str, str]) -> tuple[Block | None, list[Mistake]]:
     """The file's mapping, or None when there is none to use; and the mistakes of its YAML."""
-    reader = _Reader(str(path), environment)
+    return _read(path, _Reader(str(path), environment))
+
+
+def read_verbatim(path: Path) -> tuple[Block | None, list[Mistake]]:
+    """As `read`, but `${NAME}` stands for itself, and every scalar is the text that was written: what takes it knows
+    whether it wants a number. Nothing is None; the number is kept as what is shown."""
+    return _read(path, _Verbatim(str(path), {}))
+
+
+def _read(path: Path, reader: _Reader) -> tuple[Block | None, list[Mistake]]:
     try:
         return reader.document(_compose(_text(path))), reader.mistakes
     except _RefusedError as refused:
@@ -166,6 +181,9 @@ def _because(error: yaml.MarkedYAMLError) -> str:
 class _Reader:
     """Turns the nodes of one file into values; an aliased node is turned once and shared."""
 
+    nothing = "empty; write regions, controls and services"
+    first = "services"
+
     def __init__(self, file: str, environment: Mapping[str, str]) -> None:
         self.file = file
         self.environment = environment
@@ -175,14 +193,14 @@ class _Reader:
 
     def document(self, node: yaml.Node | None) -> Block:
         if node is None:
-            raise _RefusedError(0, "empty; write regions, controls and services")
+            raise _RefusedError(0, self.nothing)
         value, size = self._value(node, ())
         if size > VALUES_LIMIT:
             raise _RefusedError(0, f"its aliases expand to more than {VALUES_LIMIT} values")
         if not isinstance(value, Block):
             raise _RefusedError(
                 value.place[1] if isinstance(value, Items) else 1,
-                "must be a mapping that starts with a key such as `services:`",
+                f"must be a mapping that starts with a key such as `{self.first}:`",
             )
         return value
 
@@ -264,6 +282,10 @@ class _Reader:
         text: str = node.value
         if "${" in text:
             return _VARIABLE.sub(lambda match: self._variable(match, node, route), text)
+        return self._typed(node, route)
+
+    def _typed(self, node: yaml.ScalarNode, route: Route) -> Any:
+        text: str = node.value
         if node.tag == f"{_TAG}str":
             return text
         try:
@@ -284,6 +306,21 @@ class _Reader:
             self._wrong(node, route, f"{reason}; write $${{ for a plain ${{")
             return ""
         return self.environment[name]
+
+
+class _Verbatim(_Reader):
+    nothing = "empty; write modules"
+    first = "modules"
+
+    def _scalar(self, node: yaml.ScalarNode, route: Route) -> Any:
+        return None if self._typed(node, route) is None else node.value
+
+    def _remember_written(self, container: Block | Items, key: str | int, node: yaml.Node) -> None:
+        if isinstance(node, yaml.ScalarNode):
+            with suppress(KeyError, ValueError):
+                typed = _SCALARS[node.tag.removeprefix(_TAG)](node.value)
+                if isinstance(typed, bool) or str(typed) == node.value:
+                    container.shown[key] = typed
 
 
 def _short(tag: str) -> str:

@@ -38,9 +38,11 @@ FAMILIES = (
 
 def _whole_number(lowest: int, highest: int) -> Parsed:
     def parse(found: Any, folder: Any = None) -> int:
-        if isinstance(found, bool) or not isinstance(found, int) or not lowest <= found <= highest:
+        # A module file's numbers are texts until somebody wants them to be numbers.
+        number = int(found) if re.fullmatch(r"\d{1,18}", str(found)) else -1
+        if isinstance(found, bool) or not lowest <= number <= highest:
             raise ValueError(f"{found!r} is not a whole number from {lowest} to {highest}")
-        return found
+        return number
 
     return Parsed(parse, {"type": "integer", "minimum": lowest, "maximum": highest})
 
