@@ -4,6 +4,7 @@ from exporter.net import tls
 from exporter.net.attempt import FAMILIES, Attempt, Network
 from exporter.net.clock import Clock
 from exporter.net.datagram import Arrived, Datagram
+from exporter.net.guard import Reach, check_reach
 from exporter.net.proxy import Route, parse_route
 from exporter.net.stream import Stream
 
@@ -17,7 +18,9 @@ __all__ = [
     "Clock",
     "Datagram",
     "Network",
+    "Reach",
     "Route",
     "Stream",
+    "check_reach",
     "parse_route",
 ]

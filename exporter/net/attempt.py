@@ -20,9 +20,10 @@ from exporter.model import Family, NetworkOptions, Reason, Result, SampleKey
 from exporter.net import proxy, tls
 from exporter.net.clock import Clock
 from exporter.net.datagram import Datagram, new_socket, open_echo, open_udp
-from exporter.net.guard import Guard
-from exporter.net.resolve import Resolver, as_literal
+from exporter.net.guard import Guard, Reach
+from exporter.net.resolve import Resolver
 from exporter.net.stream import Stream, tls_text, translate
+from exporter.net.unix import open_unix
 from exporter.options import IPProtocol, TLSConfig
 
 FAMILIES = (
@@ -38,12 +39,18 @@ _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
 
 class Network:
-    """What the attempts of one process share: resolver, guard, TLS contexts, clock."""
+    """What the attempts of one process share: resolver, guard, TLS contexts, clock.
 
-    def __init__(self, options: NetworkOptions, clock: Clock | None = None) -> None:
+    With `reach` their targets come from strangers: it holds beside what `options` allow and deny.
+    """
+
+    def __init__(self, options: NetworkOptions, clock: Clock | None = None, reach: Reach | None = None) -> None:
         self.clock = clock or Clock()
         self.resolver = Resolver(options.nameservers)
         self.guard = Guard(options.allow, options.deny)
+        if reach is not None:
+            flags = ("--blackbox.allow", "--blackbox.deny")
+            self.guard = Guard(reach.allow, reach.deny, flags, beside=self.guard, paths=False)
         self.contexts = tls.Contexts(options.ca_file)
 
     def attempt(self, timeout: float) -> Attempt:
@@ -139,8 +146,7 @@ class Attempt:
         the proxy itself is the peer (an HTTP proxy that takes absolute URLs).
         """
         if self.route is not None:
-            if (literal := as_literal(host)) is not None:
-                self._network.guard.check(literal)
+            self._network.guard.check_unresolved(host)
             return await self._dial_route(self.route, host, port, forward)
         failure: ProbeError | None = None
         for place, address in enumerate(addresses):
@@ -152,6 +158,13 @@ class Attempt:
                 if error.reason is Reason.INTERNAL:
                     break
         raise failure or ProbeError(Reason.RESOLVE, f"{host} has no address")
+
+    def dial_unix(self, path: str) -> Stream:
+        """Connect to the stream socket at `path` of this machine, guarded; ProbeError `connect`, or `internal` when
+        this program may not."""
+        self.enter("connect", f"connecting to {path}", Reason.CONNECT)
+        self._network.guard.check_unix(path)
+        return open_unix(path, self.clock)
 
     async def secure(self, stream: Stream, config: TLSConfig, host: str, protocols: tuple[str, ...] = ()) -> None:
         """TLS over `stream`; the session and the certificates become samples, even when they are refused."""
