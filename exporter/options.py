@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -146,12 +147,34 @@ def parse_country(found: Any, folder: Path = Path()) -> str:
     return found
 
 
+def parse_nameserver(found: Any, folder: Path = Path()) -> str:
+    """A DNS server, as `split_nameserver` takes it."""
+    try:
+        split_nameserver(str(found))
+    except ValueError:
+        said = f"{found!r} is not a name server; write 192.0.2.53, 192.0.2.53:53 or [2001:db8::53]:53"
+        raise ValueError(said) from None
+    return str(found)
+
+
+def split_nameserver(text: str) -> tuple[str, int]:
+    """Address and port of `192.0.2.53`, `192.0.2.53:53`, `[2001:db8::53]:53` or `2001:db8::53`; ValueError."""
+    match = re.fullmatch(r"\[([^\]]+)\]:(\d+)|([^:]+):(\d+)|(.+)", text)
+    if not match:
+        raise ValueError("nothing")
+    address, port = match[1] or match[3] or match[5], int(match[2] or match[4] or 53)
+    if not 1 <= port <= 65535:
+        raise ValueError(f"{port} is not a port")
+    return str(ip_address(address)), port
+
+
 _TEXT = {"type": "string"}
 Duration = Annotated[float, Parsed(parse_duration, {"type": "string", "pattern": f"^(0|({_DURATION.pattern})+)$"})]
 Size = Annotated[int, Parsed(parse_size, {"type": ["string", "integer"]})]
 Pattern = Annotated[str, Parsed(parse_pattern, {"type": "string", "format": "regex"})]
 Country = Annotated[str, Parsed(parse_country, {**_TEXT, "pattern": f"^{_COUNTRY.pattern}$"})]
 SecretText = Annotated[Secret, Parsed(parse_secret, _TEXT)]
+Nameserver = Annotated[str, Parsed(parse_nameserver, _TEXT)]
 File = Annotated[str, Parsed(parse_file, _TEXT)]
 StatusRanges = Annotated[
     tuple[range, ...],

@@ -21,7 +21,7 @@ from pydantic_core import core_schema
 
 from exporter import kinds, model
 from exporter.config.addresses import parse_asked, parse_link
-from exporter.options import Country, File, Parsed, Pattern, parse_duration
+from exporter.options import Country, File, Nameserver, Parsed, Pattern, parse_duration
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -64,18 +64,6 @@ def _parse_positive(found: Any, folder: Path) -> float:
     return seconds
 
 
-def _parse_nameserver(found: Any, folder: Path) -> str:
-    match = re.fullmatch(r"\[([^\]]+)\]:(\d+)|([^:]+):(\d+)|(.+)", str(found))
-    address, port = (match[1] or match[3] or match[5], match[2] or match[4] or "53") if match else ("", "")
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        port = "0"
-    if not 1 <= int(port) <= 65535:
-        raise ValueError(f"{found!r} is not a name server; write 192.0.2.53, 192.0.2.53:53 or [2001:db8::53]:53")
-    return str(found)
-
-
 def _parse_network(found: Any, folder: Path) -> str:
     try:
         return str(ipaddress.ip_network(str(found)))
@@ -101,7 +89,6 @@ _TEXT = {"type": "string"}
 Name = Annotated[str, Parsed(parse_name, {**_TEXT, "pattern": f"^{_NAME.pattern}$"})]
 Interval = Annotated[float, Parsed(_parse_interval, _DURATION_SCHEMA)]
 Positive = Annotated[float, Parsed(_parse_positive, _DURATION_SCHEMA)]
-Nameserver = Annotated[str, Parsed(_parse_nameserver, _TEXT)]
 Upstream = Annotated[str, Parsed(_parse_upstream, {**_TEXT, "pattern": f"^{_UPSTREAM.pattern}$"})]
 Cidr = Annotated[str, Parsed(_parse_network, _TEXT)]
 Title = Annotated[str, Parsed(_parse_title, {**_TEXT, "minLength": 1, "maxLength": _TITLE})]

@@ -24,7 +24,7 @@ import dns.rrset
 from exporter import net as network
 from exporter.errors import ProbeError
 from exporter.model import Endpoint, Family, Reason, Result
-from exporter.net import Attempt
+from exporter.net import Attempt, query
 from exporter.options import IPProtocol, Parsed, Pattern, TLSConfig, compiled
 
 _PHASES = {"resolve": ("resolve",), "connect": ("connect", "tls"), "request": ("request",)}
@@ -144,16 +144,9 @@ async def _over_udp(
     async with net.open_udp(address, port, options.source_ip_address) as socket:
         net.enter("request", f"waiting for the answer of {socket.peer}")
         socket.send(question.to_wire())
-        while True:
-            arrived = await socket.receive()
-            # What answers another question is somebody's guess, or comes late: pass over it, as resolvers do.
-            if arrived.data[:2] == question.id.to_bytes(2, "big"):
-                answer = _parsed(arrived.data, socket.peer)
-                if question.is_response(answer):
-                    net.end(arrived.at)
-                    return answer
-            doing = f"waiting for the answer of {socket.peer}, which sent something else"
-            net.enter("request", doing, Reason.PROTOCOL)
+        answer, at = await query.over_udp(net, socket, question)
+        net.end(at)
+        return answer
 
 
 async def _over_stream(
@@ -165,28 +158,13 @@ async def _over_stream(
             for key in [key for key in net.samples if key[0] == "probe_tls_cipher_info"]:
                 del net.samples[key]
         net.enter("request", f"waiting for the answer of {stream.peer}")
-        wire = question.to_wire()
-        await stream.send(len(wire).to_bytes(2, "big") + wire)
-        data = b""
-        while len(data) < 2 or len(data) < 2 + int.from_bytes(data[:2], "big"):
-            piece = await stream.receive()
-            if not piece:
-                raise ProbeError(Reason.PROTOCOL, f"{stream.peer} closed without a whole answer")
-            data += piece
+        data = await query.over_stream(stream, question)
         net.end(stream.last_byte_at)
         net.note_stream(stream)
-        answer = _parsed(data[2 : 2 + int.from_bytes(data[:2], "big")], stream.peer)
+        answer = query.parsed(data, stream.peer)
     if not question.is_response(answer):
         raise ProbeError(Reason.PROTOCOL, "the server answered another question")
     return answer
-
-
-def _parsed(data: bytes, peer: str) -> dns.message.Message:
-    try:
-        # One record a set: grouping would drop the ones that are sent twice and change their order.
-        return dns.message.from_wire(data, ignore_trailing=True, one_rr_per_rrset=True)
-    except (dns.exception.DNSException, ValueError, IndexError) as error:
-        raise ProbeError(Reason.PROTOCOL, f"{peer} did not answer in DNS: {error or type(error).__name__}") from error
 
 
 def _note(net: Attempt, options: Options, answer: dns.message.Message) -> None:
