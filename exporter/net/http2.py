@@ -14,6 +14,8 @@ import h2.settings
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
+from exporter.errors import ProbeError
+from exporter.model import Reason
 from exporter.net.attempt import Attempt
 from exporter.net.body import Body
 from exporter.net.message import INFORMATIONAL_LIMIT, Answer, Request, not_http
@@ -30,10 +32,22 @@ _CONFIG = h2.config.H2Configuration(
 )
 
 
+class ResetError(ProbeError):
+    """The server reset our stream; `code` is its reason (RFC 9113, 7)."""
+
+    def __init__(self, peer: str, code: int, when: str) -> None:
+        super().__init__(Reason.PROTOCOL, f"{peer} reset the stream: {_name(code)} {when}")
+        self.code = code
+
+
 class Conversation:
-    """One request on one connection: `ask` for the head of the answer, then perhaps `read` its body."""
+    """One request on one connection: `ask` for the head of the answer, then perhaps `read` its body.
+
+    `trailers` are the fields behind the body, once it has been read; None when there were none.
+    """
 
     def __init__(self, stream: Stream, net: Attempt) -> None:
+        self.trailers: list[tuple[bytes, bytes]] | None = None
         self._stream = stream
         self._net = net
         self._answer = Answer()
@@ -142,8 +156,9 @@ class Conversation:
         elif isinstance(event, h2.events.StreamEnded):
             self._take_end()
         elif isinstance(event, h2.events.StreamReset):
-            reset = f"reset the stream: {_name(event.error_code or 0)} {self._progress()}"
-            raise not_http(self._stream.peer, reset)
+            raise ResetError(self._stream.peer, event.error_code or 0, self._progress())
+        elif isinstance(event, h2.events.TrailersReceived):
+            self.trailers = list(event.headers or ())
         elif isinstance(event, h2.events.InformationalResponseReceived):
             self._informational += 1
             if self._informational > INFORMATIONAL_LIMIT:
