@@ -74,7 +74,7 @@ class Stream:
         # Asked for before anything can arrive: a server that speaks first must not outrun it.
         self.kernel_clock = ask_for_stamps(self._sock)
         code = self._sock.connect_ex(address)
-        self._readiness.register(self._sock.fileno())
+        self.watch()
         if code == errno.EINPROGRESS:
             await self._writable()
             code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -82,6 +82,10 @@ class Stream:
         self._reset = code == errno.ECONNRESET
         if code and not self._reset:
             raise translate(OSError(code, os.strerror(code)), Reason.CONNECT, f"no connection to {self.peer}")
+
+    def watch(self) -> None:
+        """Learn from now on when the socket is ready; for one that was connected elsewhere."""
+        self._readiness.register(self._sock.fileno())
 
     async def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
         """Shake hands; ssl.SSLError and OSError pass, so that the caller can read the certificate on refusal."""

@@ -19,7 +19,8 @@ OnConnection = Callable[[socket.socket], Coroutine[Any, Any, None]]
 class Listener:
     """Serves `on_connection(socket)` as a task of its own for each connection, until `aclose`.
 
-    `on_connection` owns the socket. While closed, connections are refused by the kernel.
+    `on_connection` owns the socket. While closed, connections are refused by the kernel. An `address` that starts
+    with / is the path of a Unix socket.
     """
 
     def __init__(self, on_connection: OnConnection, address: str = "127.0.0.1", port: int = 0) -> None:
@@ -34,16 +35,17 @@ class Listener:
         """Listen; a port of 0 becomes a free one and stays the same over close and open."""
         if self._socket is not None:
             return
-        listening = socket.socket()
+        listening = socket.socket(socket.AF_UNIX if self.address.startswith("/") else socket.AF_INET)
         listening.setblocking(False)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((self.address, self.port))
+            listening.bind(self.address if self.address.startswith("/") else (self.address, self.port))
         except OSError as error:
             listening.close()
             raise OSError(error.errno, f"cannot listen on {self.address}:{self.port}: {error.strerror}") from error
         listening.listen(1024)
-        self.port = listening.getsockname()[1]
+        if listening.family == socket.AF_INET:
+            self.port = listening.getsockname()[1]
         self._socket = listening
         asyncio.get_running_loop().add_reader(listening, self._accept)
 
@@ -69,7 +71,8 @@ class Listener:
             except (BlockingIOError, ConnectionAbortedError):
                 return
             connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if connection.family == socket.AF_INET:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             task = asyncio.get_running_loop().create_task(self._on_connection(connection))
             self._tasks.add(task)
@@ -77,7 +80,8 @@ class Listener:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        # A client that goes away, or refuses TLS, is no failure of the server's.
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, OSError):
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "a throwaway server failed", "exception": error, "task": task}
             )
@@ -87,19 +91,20 @@ class Listener:
 async def streams(
     connection: socket.socket, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """The server's side of a connection, after TLS if asked; a client that goes away or refuses TLS ends it quietly."""
+    """The server's side of a connection, after TLS if asked; OSError when there comes none, and a client that goes away
+    later ends it quietly."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     writers: list[asyncio.StreamWriter] = []
     # With a callback the protocol knows that it is the server, which StreamWriter.start_tls asks for.
     protocol = asyncio.StreamReaderProtocol(reader, lambda _, writer: writers.append(writer))
+    try:
+        await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls)
+    except BaseException:
+        connection.close()
+        raise
+    (writer,) = writers
     with suppress(OSError, asyncio.IncompleteReadError):
-        try:
-            await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls)
-        except BaseException:
-            connection.close()
-            raise
-        (writer,) = writers
         try:
             yield reader, writer
             await writer.drain()
