@@ -9,8 +9,7 @@ nothing else. CPU is user and system time of the whole process trees; memory is 
 is reckoned from a block of the samples, as Prometheus writes it for good (a snapshot): chunks as many as the samples of
 a day need, and an index for every two hours.
 
-Ours is measured twice: with all series, and with those that `deploy/fleet/agent.yml` keeps, which leaves out the
-buckets of each phase of HTTP, for which nothing that ships asks. blackbox_exporter has no histograms at all.
+Ours is as it ships, with a histogram of each pair's attempts. blackbox_exporter has no histograms at all.
 """
 
 from __future__ import annotations
@@ -23,18 +22,15 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import yaml
 
 from bench import programs
 from bench.pages import MetricsPage, scrape
 from bench.report import Row, print_machine, print_table
 
 PROMETHEUS = "prometheus"
-AGENT = Path(__file__).parents[1] / "deploy" / "fleet" / "agent.yml"
 
 WARM_UP = 2
 """Intervals, in which every pair is probed and every series begun."""
@@ -125,31 +121,20 @@ class Prometheus(NamedTuple):
 def measure(setting: Setting) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name, programs.nginx(Path(name)) as nginx:
         for protocol in ("http", "https"):
-            whole = _ours(Path(name), nginx, protocol, setting)
-            lean = _ours(Path(name), nginx, protocol, setting, _left_out())
+            ours = _ours(Path(name), nginx, protocol, setting)
             theirs = _theirs(Path(name), nginx, protocol, setting)
-            for what, ours in ((protocol, whole), (f"{protocol}, no buckets of phases", lean)):
-                if not 1 <= ours.probes / theirs.probes <= MOST_CONTROLS:
-                    raise WrongError(f"{what}: {ours.probes:.1f} probes a second, theirs {theirs.probes:.1f}")
-                yield from _rows(what, protocol, setting, ours, theirs)
+            if not 1 <= ours.probes / theirs.probes <= MOST_CONTROLS:
+                raise WrongError(f"{protocol}: {ours.probes:.1f} probes a second, theirs {theirs.probes:.1f}")
+            yield from _rows(protocol, setting, ours, theirs)
 
 
-def _left_out() -> list[dict[str, Any]]:
-    """What the agents of a fleet leave out of a page."""
-    content = yaml.safe_load(AGENT.read_text(encoding="utf-8"))
-    return list(content["scrape_configs"][0]["metric_relabel_configs"])
-
-
-def _ours(
-    folder: Path, nginx: programs.Nginx, protocol: str, setting: Setting, relabel: Sequence[dict[str, Any]] = ()
-) -> Cost:
+def _ours(folder: Path, nginx: programs.Nginx, protocol: str, setting: Setting) -> Cost:
     file = programs.write_config(folder, nginx.urls[protocol], setting.pairs, setting.interval, nginx.ca_file)
     with programs.exporter(folder, file) as (process, url):
         job = {
             "job_name": "outage-exporter",
             "honor_labels": True,
             "static_configs": [{"targets": [_address(url)]}],
-            "metric_relabel_configs": list(relabel),
         }
         with _prometheus(folder, setting.interval, job) as prometheus:
             return _cost(process, prometheus, nginx, setting)
@@ -230,9 +215,9 @@ def _address(url: str) -> str:
     return url.removeprefix("http://").removesuffix("/metrics")
 
 
-def _rows(name: str, protocol: str, setting: Setting, ours: Cost, theirs: Cost) -> Iterator[Row]:
+def _rows(protocol: str, setting: Setting, ours: Cost, theirs: Cost) -> Iterator[Row]:
     each = 1 / setting.thousands
-    what = f"{name}, 1,000 pairs at {setting.interval:g} s: "
+    what = f"{protocol}, 1,000 pairs at {setting.interval:g} s: "
     yield _compared(f"{what}CPU of the prober, cores", ours.prober_cpu * each, theirs.prober_cpu * each, ".4f")
     yield _compared(
         f"{what}CPU of Prometheus, cores", ours.prometheus_cpu * each, theirs.prometheus_cpu * each, ".4f",
@@ -240,7 +225,7 @@ def _rows(name: str, protocol: str, setting: Setting, ours: Cost, theirs: Cost) 
     )  # fmt: skip
     yield _compared(f"{what}CPU of both, cores", ours.cpu * each, theirs.cpu * each, ".4f", WHOLE_GOALS[protocol])
     # Memory has a part that pairs do not add to, so it is that of this many pairs.
-    pairs = f"{name}, {setting.pairs:,} pairs: "
+    pairs = f"{protocol}, {setting.pairs:,} pairs: "
     megabytes = [(one.prober_memory / 1e6, one.prometheus_memory / 1e6, one.memory / 1e6) for one in (ours, theirs)]
     for part, mine, other in zip(("the prober", "Prometheus", "both"), *megabytes, strict=True):
         yield _compared(f"{pairs}resident memory of {part}, MB", mine, other, ".0f")
@@ -260,7 +245,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--interval", type=float, default=15.0, help="seconds between two probes of a pair")
-    parser.add_argument("--minutes", type=float, default=5.0, help="measured, of each of the six systems")
+    parser.add_argument("--minutes", type=float, default=5.0, help="measured, of each of the four systems")
     chosen = parser.parse_args()
     print_machine()
     version = subprocess.run([PROMETHEUS, "--version"], capture_output=True, text=True, check=True)

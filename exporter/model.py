@@ -18,6 +18,9 @@ CONTROLS = "controls"
 OBJECTIVE = 0.995
 """The share of good probes that a service promises when its configuration does not say."""
 
+Buckets = bool | Literal["phases"]
+"""Which durations are counted in buckets: none, those of attempts, or those of each phase of HTTP too."""
+
 
 class Reason(StrEnum):
     """Why a probe failed: a closed set, so that it can be a label."""
@@ -268,7 +271,7 @@ class Config:
     pairs: tuple[Pair, ...]
     network: NetworkOptions = NetworkOptions()
     signals: tuple[Signal, ...] = ()
-    histograms: bool = True
+    histograms: Buckets = True
     shown: str = ""
     browser_controls: tuple[str, ...] = ()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from exporter import kinds
 from exporter.metrics import Page
-from exporter.model import CONTROLS, Config, Endpoint, Feature, Location, Pair, Reason, Region, Result, Service
+from exporter.model import CONTROLS, Buckets, Config, Endpoint, Feature, Location, Pair, Reason, Region, Result, Service
 from exporter.state import Store
 
 NOW = 1_700_000_000.0
@@ -21,7 +21,7 @@ def endpoint(name: str, feature: str = "feed", service: str = "tiktok", target: 
     return Endpoint(service, feature, name, "tcp", target, options, interval=60.0, timeout=5.0)
 
 
-def config(*names: str, histograms: bool = False) -> Config:
+def config(*names: str, histograms: Buckets = False) -> Config:
     """TikTok with tcp endpoints called `names`, all of the core feature `feed`, one region and one control.
 
     Its alternative is probed by another shard: it has no pair here.

@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=replay.REGIONS,
         help=f"from where to look: some of {', '.join(simulation.REGIONS)} (default: {','.join(replay.REGIONS)})",
     )
-    parser.add_argument("--histograms", action="store_true", help="write them too: three times the size")
+    parser.add_argument("--histograms", action="store_true", help="write them too: half as much again")
 
 
 def _step(text: str) -> float:

@@ -85,6 +85,10 @@ def _route(error: Mapping[str, Any], data: Any) -> Route:
 
 def _sentence(route: Route, errors: list[Mapping[str, Any]], shape: type) -> str:
     wanted = list(dict.fromkeys(_WANTED[error["type"]] for error in errors if error["type"] in _WANTED))
+    if wanted:
+        # A word beside a number or a flag is one more that may stand there.
+        wanted += _literals(shape, route)
+        errors = [error for error in errors if error["type"] != "literal_error"]
     others = list(dict.fromkeys(_other(route, error, shape) for error in errors if error["type"] not in _WANTED))
     if wanted:
         others.append(must_be(wanted, errors[0]["input"]))

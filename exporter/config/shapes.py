@@ -104,7 +104,7 @@ class Defaults:
     interval: Interval = 60.0
     timeout: Positive = 10.0
     degraded_above: Positive | None = None
-    histograms: bool = True
+    histograms: model.Buckets = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +249,9 @@ def adapter(shape: Any) -> TypeAdapter[Any]:
     return TypeAdapter(shape | None, config=_STRICT)
 
 
+_WRITTEN: dict[str, type] = {"string": str, "boolean": bool, "integer": int}
+
+
 class _Generator(GenerateJsonSchema):
     def dict_schema(self, schema: core_schema.DictSchema) -> dict[str, Any]:
         """A dictionary whose keys must match a pattern refuses all others."""
@@ -258,8 +261,9 @@ class _Generator(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
         """Only defaults that a person could have written: a duration's is a number of seconds, a list's a tuple."""
         made = super().default_schema(schema)
-        written = {"string": str, "boolean": bool, "integer": int}.get(str(made.get("type")))
-        if "default" in made and not (written and isinstance(made["default"], written)):
+        choices = [str(choice.get("type")) for choice in made.get("anyOf", [made])]
+        written = tuple(_WRITTEN[kind] for kind in choices if kind in _WRITTEN)
+        if "default" in made and not isinstance(made["default"], written):
             del made["default"]
         return made
 

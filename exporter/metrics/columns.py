@@ -94,7 +94,7 @@ class Counted:
 
 @dataclass(slots=True)
 class _Counts:
-    """A pair's histograms of one family: counts by bucket, not cumulative; sums in seconds; lines if current."""
+    """A pair's part of one family: counts by bucket, not cumulative; sums in seconds; lines if current."""
 
     labels: str
     buckets: array[int]
@@ -105,13 +105,23 @@ class _Counts:
 class Histograms:
     """A family of histograms, one for each of `values` of the label `label`, or a single one without both.
 
+    Without `bounds` they are summaries: how many and how long together, two lines instead of fourteen.
     Lines are rendered at the scrape for pairs that have changed since the last, and kept.
     """
 
-    def __init__(self, name: str, explained: str, label: str = "", values: Sequence[str] = ("",)) -> None:
-        self.headers = _headers(name, explained, "histogram")
+    def __init__(
+        self,
+        name: str,
+        explained: str,
+        label: str = "",
+        values: Sequence[str] = ("",),
+        bounds: Sequence[float] = BUCKETS,
+    ) -> None:
+        self.headers = _headers(name, explained, "histogram" if bounds else "summary")
+        self._bounds = bounds
+        self._width = len(bounds) or 1
         self._count = len(values)
-        self._template = "".join(_template(name, f',{label}="{value}"' if label else "") for value in values)
+        self._template = "".join(_template(name, f',{label}="{value}"' if label else "", bounds) for value in values)
         self._rows: list[_Counts | None] = []
 
     def grow(self) -> None:
@@ -120,7 +130,7 @@ class Histograms:
     def start(self, index: int, labels: str) -> None:
         """Show empty histograms for this pair, unless it has some."""
         if self._rows[index] is None:
-            self._rows[index] = _Counts(labels, array("Q", bytes(8 * len(BUCKETS) * self._count)), [0.0] * self._count)
+            self._rows[index] = _Counts(labels, array("Q", bytes(8 * self._width * self._count)), [0.0] * self._count)
 
     def clear(self, index: int) -> None:
         self._rows[index] = None
@@ -130,7 +140,7 @@ class Histograms:
         row = self._rows[index]
         assert row is not None
         for number, value in enumerate(seconds):
-            row.buckets[number * len(BUCKETS) + bisect_left(BUCKETS, value)] += 1
+            row.buckets[number * self._width + bisect_left(self._bounds, value)] += 1
             row.sums[number] += value
         row.lines = b""
 
@@ -144,9 +154,9 @@ class Histograms:
         if not row.lines:
             values: list[object] = []
             for number, total in enumerate(row.sums):
-                start = number * len(BUCKETS)
-                cumulative = list(accumulate(row.buckets[start : start + len(BUCKETS)]))
-                values += [*cumulative, text.number(total), cumulative[-1]]
+                start = number * self._width
+                cumulative = list(accumulate(row.buckets[start : start + self._width]))
+                values += [*cumulative[: len(self._bounds)], text.number(total), cumulative[-1]]
             row.lines = text.encode((self._template % tuple(values)).replace(_LABELS, row.labels))
         return row.lines
 
@@ -156,6 +166,6 @@ def _headers(name: str, explained: str, kind: str) -> dict[bool, bytes]:
     return {openmetrics: text.header(name, explained, kind, openmetrics) for openmetrics in (False, True)}
 
 
-def _template(name: str, label: str) -> str:
-    bounds = [f'{name}_bucket{{{_LABELS}{label},le="{text.bound(bound)}"}} %d\n' for bound in BUCKETS]
-    return "".join([*bounds, f"{name}_sum{{{_LABELS}{label}}} %s\n", f"{name}_count{{{_LABELS}{label}}} %d\n"])
+def _template(name: str, label: str, bounds: Sequence[float]) -> str:
+    buckets = [f'{name}_bucket{{{_LABELS}{label},le="{text.bound(bound)}"}} %d\n' for bound in bounds]
+    return "".join([*buckets, f"{name}_sum{{{_LABELS}{label}}} %s\n", f"{name}_count{{{_LABELS}{label}}} %d\n"])

@@ -22,7 +22,7 @@ from exporter import kinds
 from exporter.metrics import signals, text, verdicts
 from exporter.metrics.columns import Column, Counted, Histograms, Line
 from exporter.metrics.geohash import geohash
-from exporter.model import Endpoint, Family, Pair, PairKey, Reason, Result, SampleKey
+from exporter.model import Buckets, Endpoint, Family, Pair, PairKey, Reason, Result, SampleKey
 from exporter.state import Record, Store
 from exporter.verdict import STALE_AFTER_INTERVALS
 
@@ -48,7 +48,7 @@ class _Entry:
     places: Mapping[str, _Place]
     samples: Mapping[SampleKey, float] = field(default_factory=dict)
     stale_at: float = math.inf
-    observed: bool = False
+    observed: tuple[Histograms, ...] = ()
 
 
 class Page:
@@ -82,18 +82,13 @@ class Page:
         )
         self._all = Histograms("probe_all_duration_seconds", "How long attempts took that succeeded.")
         self._phases = kinds.module("probes", "http").PHASES
-        self._http = Histograms(
-            "probe_http_all_duration_seconds",
-            "How long each phase took, of attempts that succeeded.",
-            "phase",
-            self._phases,
-        )
-        self._columns |= {
-            "probe_all_duration_seconds": self._all,
-            "probe_http_all_duration_seconds": self._http,
-        }
+        name, explained = "probe_http_all_duration_seconds", "How long each phase took, of attempts that succeeded."
+        self._sums = Histograms(name, explained, "phase", self._phases, bounds=())
+        self._buckets = Histograms(name, explained, "phase", self._phases)
+        # One family, of which a configuration wants the one form or the other for all pairs.
+        self._columns |= {"probe_all_duration_seconds": self._all, name: self._sums, f"{name}_bucket": self._buckets}
 
-    def add(self, record: Record, histograms: bool) -> None:
+    def add(self, record: Record, histograms: Buckets) -> None:
         """Show a pair, and its histograms if they are wanted; one that is there already keeps what it has."""
         entry = self._entries.get(record.pair.key)
         if entry is None:
@@ -101,9 +96,9 @@ class Page:
             self._count(entry, record)
             if record.latest is not None:
                 self._show(entry, record.latest)
-        entry.observed = histograms
-        for family in self._histograms_of(entry.pair):
-            if histograms:
+        entry.observed = self._observed(entry.pair, histograms)
+        for family in (self._all, self._sums, self._buckets):
+            if family in entry.observed:
                 family.start(entry.index, entry.labels)
             else:
                 family.clear(entry.index)
@@ -112,7 +107,7 @@ class Page:
         """Take a result that `record` has just taken."""
         entry = self._entries[record.pair.key]
         self._count(entry, record)
-        if result.ok and entry.observed:
+        if result.ok:
             self._observe(entry, result)
         if result.attempt == 0:
             self._show(entry, result)
@@ -184,14 +179,20 @@ class Page:
         assert type(known) is Column, family.name
         return known
 
-    def _histograms_of(self, pair: Pair) -> tuple[Histograms, ...]:
-        return (self._all, self._http) if pair.endpoint.kind == "http" else (self._all,)
+    def _observed(self, pair: Pair, histograms: Buckets) -> tuple[Histograms, ...]:
+        """The families of a pair that take its durations; the whole attempt's first."""
+        if not histograms:
+            return ()
+        phases = self._buckets if histograms == "phases" else self._sums
+        return (self._all, phases) if pair.endpoint.kind == "http" else (self._all,)
 
     def _observe(self, entry: _Entry, result: Result) -> None:
-        self._all.observe(entry.index, (result.duration,))
-        if entry.pair.endpoint.kind == "http":
-            # A phase that did not take place lasted 0 seconds, as in blackbox_exporter's gauge.
-            self._http.observe(entry.index, [result.phases.get(phase, 0.0) for phase in self._phases])
+        for family in entry.observed:
+            family.observe(entry.index, (result.duration,) if family is self._all else self._parts(result))
+
+    def _parts(self, result: Result) -> list[float]:
+        # A phase that did not take place lasted 0 seconds, as in blackbox_exporter's gauge.
+        return [result.phases.get(phase, 0.0) for phase in self._phases]
 
     def _count(self, entry: _Entry, record: Record) -> None:
         found = record.failures

@@ -51,7 +51,7 @@ class Scene:
 def scene(loaded: Config, outage: PastOutage, regions: Sequence[str] = REGIONS, histograms: bool = False) -> Scene:
     """The outage as the configuration's endpoints in these regions meet it. KeyError names a stranger.
 
-    Histograms are seven of ten series; without them a week costs a third.
+    Histograms are four of ten series.
     """
     config = replace(listening(fleet(loaded, regions)), histograms=histograms)
     return Scene(config, outage, effects(outage, regions))

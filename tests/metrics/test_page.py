@@ -15,7 +15,7 @@ from exporter import kinds
 from exporter.metrics import Own, exposition
 from exporter.metrics.geohash import geohash
 from exporter.metrics.text import escape
-from exporter.model import OBJECTIVE, Config, Location, Pair, Reason
+from exporter.model import OBJECTIVE, Buckets, Config, Location, Pair, Reason
 from exporter.state import Record
 from exporter.web.metrics import wants_openmetrics
 from tests.configurations import NOW, Running, config, endpoint, failed, ok, region
@@ -201,6 +201,52 @@ def test_histograms_that_are_switched_off_by_a_reload_disappear() -> None:
     running.take("home", ok())
     assert "probe_all_duration_seconds" not in page(running)
     assert value(page(running), "probe_all_success_count", endpoint="home") == 2
+
+
+def http(histograms: Buckets) -> Running:
+    """An attempt of an http endpoint that took 0.25 s, all of it to connect."""
+    here, ours = (
+        region("here"),
+        replace(endpoint("home"), kind="http", options=kinds.module("probes", "http").Options()),
+    )
+    running = Running(Config((), (), (here,), (Pair(ours, here),), histograms=histograms))
+    running.take("home", ok())
+    return running
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_phases_of_http_are_a_summary_of_sums_and_counts(openmetrics: bool) -> None:
+    text = page(http(True), openmetrics)
+    name = "probe_http_all_duration_seconds"
+    assert f"# TYPE {name} summary\n" in text
+    assert f"{name}_bucket" not in text
+    assert "probe_all_duration_seconds_bucket{" in text
+    (family,) = [each for each in (parse_openmetrics if openmetrics else parse_text)(text) if each.name == name]
+    found = {(sample.name.removeprefix(name), sample.labels["phase"]): sample.value for sample in family.samples}
+    assert len(found) == 10
+    assert (found["_sum", "connect"], found["_count", "connect"]) == (0.25, 1)
+    assert (found["_sum", "tls"], found["_count", "tls"]) == (0, 1)
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_phases_of_http_are_histograms_when_they_are_asked_for(openmetrics: bool) -> None:
+    text = page(http("phases"), openmetrics)
+    assert "# TYPE probe_http_all_duration_seconds histogram\n" in text
+    families = {family.name: family for family in (parse_openmetrics if openmetrics else parse_text)(text)}
+    samples = families["probe_http_all_duration_seconds"].samples
+    connect = {sample.labels.get("le"): sample.value for sample in samples if sample.labels["phase"] == "connect"}
+    assert (connect["0.1"], connect["0.25"], connect["+Inf"]) == (0, 1, 1)
+
+
+def test_a_reload_changes_the_form_of_the_phases_and_leaves_nothing_of_the_other() -> None:
+    running = http(True)
+    record = running.store.records["tiktok", "home", "here"]
+    for histograms, kind in (("phases", "histogram"), (True, "summary")):
+        running.page.add(record, histograms)
+        running.take("home", ok())
+        assert [line for line in page(running).splitlines() if "TYPE probe_http_all" in line] == [
+            f"# TYPE probe_http_all_duration_seconds {kind}"
+        ]
 
 
 def test_every_value_that_changes_is_seen_to_change() -> None:
