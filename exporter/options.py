@@ -107,7 +107,7 @@ def parse_status_ranges(found: Any, folder: Path = Path()) -> tuple[range, ...]:
 
 
 def _status_range(item: Any) -> range:
-    match = re.fullmatch(r"([1-5]\d\d)(?:-([1-5]\d\d))?", str(item))
+    match = re.fullmatch(r"([1-9]\d\d)(?:-([1-9]\d\d))?", str(item))
     if isinstance(item, bool) or not match or int(match[2] or match[1]) < int(match[1]):
         raise ValueError(f"{item!r} is not an HTTP status or a range of them, such as 404 or 200-299")
     return range(int(match[1]), int(match[2] or match[1]) + 1)
@@ -182,7 +182,7 @@ StatusRanges = Annotated[
         parse_status_ranges,
         {
             "type": "array",
-            "items": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^[1-5]\d\d(-[1-5]\d\d)?$"}]},
+            "items": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^[1-9]\d\d(-[1-9]\d\d)?$"}]},
         },
     ),
 ]
