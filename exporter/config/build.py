@@ -6,7 +6,7 @@ reported once and not again as its consequences.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from exporter import kinds, model
@@ -25,12 +25,16 @@ def build(reader: Reader) -> model.Config:
     builder = _Builder(reader, Endpoints(reader, regions))
     scope = Scope(((("defaults",), defaults),))
     services = tuple(builder.services(scope))
+    controls = tuple(builder.controls(scope))
     alternatives.check(reader, services)
     listened = tuple(signals.signals(reader, services))
     signals.check_upstreams(reader, services)
+    if not reader.mistakes:
+        # Of an endpoint that is wrong nobody knows what a region would make of it.
+        _check_regions(reader, regions.values(), builder.pairs)
     return model.Config(
         services=services,
-        controls=tuple(builder.controls(scope)),
+        controls=controls,
         regions=tuple(region for region in regions.values() if region),
         pairs=tuple(builder.pairs),
         network=network,
@@ -70,6 +74,15 @@ def _region(reader: Reader, name: str, block: Block, route: Route) -> model.Regi
     place = found.location
     location = model.Location(place.lat, place.lon) if place else None
     return model.Region(name, kind, shapes.own_options("regions", kind, found), location, found.country)
+
+
+def _check_regions(reader: Reader, regions: Iterable[model.Region | None], pairs: Sequence[model.Pair]) -> None:
+    """Tell of what a kind of region finds wrong with the endpoints that run there."""
+    for region in regions:
+        faults = getattr(kinds.module("regions", region.kind), "faults", None) if region else None
+        if region and faults:
+            for route, sentence in faults(region.options, [pair.endpoint for pair in pairs if pair.region is region]):
+                reader.wrong(("regions", region.name, *route), sentence)
 
 
 @dataclass

@@ -22,7 +22,7 @@ from exporter import kinds
 from exporter.metrics import signals, text, verdicts
 from exporter.metrics.columns import Column, Counted, Histograms, Line
 from exporter.metrics.geohash import geohash
-from exporter.model import Buckets, Endpoint, Family, Pair, PairKey, Reason, Result, SampleKey
+from exporter.model import Buckets, Family, Pair, PairKey, Reason, Result, SampleKey
 from exporter.state import Record, Store
 from exporter.verdict import STALE_AFTER_INTERVALS
 
@@ -152,7 +152,7 @@ class Page:
         labels = text.labelled(
             service=endpoint.service, feature=endpoint.feature, endpoint=endpoint.name, region=region.name
         )
-        places = self._places_of(endpoint)
+        places = self._places_of(pair)
         entry = self._entries[pair.key] = _Entry(pair, self._free.pop(), labels, places)
         self._labels[entry.index] = labels
         where = geohash(region.location) if region.location else ""
@@ -163,10 +163,14 @@ class Page:
         self._set(self._last_run, entry, 0.0)
         return entry
 
-    def _places_of(self, endpoint: Endpoint) -> dict[str, _Place]:
-        """The families of an endpoint; a kind with labels of the user's own knows them only from its options."""
-        kind = kinds.module("probes", endpoint.kind)
+    def _places_of(self, pair: Pair) -> dict[str, _Place]:
+        """The families of a pair: its endpoint's kind's and its region's kind's.
+
+        A kind with labels of the user's own knows its families only from the options.
+        """
+        endpoint, kind = pair.endpoint, kinds.module("probes", pair.endpoint.kind)
         families = tuple(kind.families(endpoint.options) if hasattr(kind, "families") else kind.FAMILIES)
+        families += getattr(kinds.module("regions", pair.region.kind), "FAMILIES", ())
         if families not in self._places:
             self._places[families] = {f.name: _Place(self._column_of(f), f.labels) for f in families}
         return self._places[families]

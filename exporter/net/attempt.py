@@ -21,7 +21,7 @@ from exporter.net import proxy, tls
 from exporter.net.clock import Clock
 from exporter.net.datagram import Datagram, new_socket, open_echo, open_udp
 from exporter.net.guard import Guard, Reach
-from exporter.net.resolve import Resolver
+from exporter.net.resolve import Names, Resolver
 from exporter.net.stream import Stream, tls_text, translate
 from exporter.net.unix import open_unix
 from exporter.options import IPProtocol, TLSConfig
@@ -59,7 +59,7 @@ class Network:
 
 
 class Attempt:
-    """One attempt at (endpoint, region)."""
+    """One attempt at (endpoint, region). A region may set `route` and `names`: they hold for all that the probe does."""
 
     def __init__(self, network: Network, timeout: float) -> None:
         self.clock = network.clock
@@ -68,6 +68,7 @@ class Attempt:
         self.start = self.clock.monotonic()
         self.deadline = self.start + timeout
         self.route: proxy.Route | None = None
+        self.names: Names = network.resolver
         self.phases: dict[str, float] = {}
         self.samples: dict[SampleKey, float] = {}
         self.facts: dict[str, Any] = {}
@@ -129,7 +130,7 @@ class Attempt:
         self.samples.setdefault("probe_ip_addr_hash", 0.0)
         before = self.clock.monotonic()
         try:
-            addresses = await self._network.resolver.addresses(host, preferred, fallback)
+            addresses = await self.names.addresses(host, preferred, fallback)
         finally:
             spent = self.clock.monotonic() - before
             known = self.samples.get("probe_dns_lookup_time_seconds", 0.0)

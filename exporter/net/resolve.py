@@ -12,13 +12,14 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Protocol
 
 import pycares
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.net.datagram import new_socket
+from exporter.options import IPProtocol
 
 _FAMILY = {"ip4": socket.AF_INET, "ip6": socket.AF_INET6}
 _FIRST_WAIT = 1.0
@@ -28,24 +29,30 @@ _ROUNDS = 3
 _NO_SOCKET = -1
 
 
+class Names(Protocol):
+    """Who knows where a name leads."""
+
+    async def addresses(self, host: str, preferred: IPProtocol, fallback: bool) -> list[str]:
+        """The addresses of `host`, those of the preferred family first, without fallback no others; ProbeError."""
+
+
 class Resolver:
     """`nameservers` are `address` or `address:port`; none means the system's."""
 
     def __init__(self, nameservers: Sequence[str] = ()) -> None:
         self._nameservers = tuple(nameservers)
 
-    async def addresses(self, host: str, preferred: str, fallback: bool) -> list[str]:
+    async def addresses(self, host: str, preferred: IPProtocol, fallback: bool) -> list[str]:
         """The addresses of `host`, those of the preferred family (`ip4`, `ip6`) first.
 
         Without fallback the other family is left out. ProbeError `resolve` when nothing is left.
         """
         literal = as_literal(host)
         found = [literal] if literal else await self._query(host, None if fallback else _FAMILY[preferred])
-        mine = [address for address in found if _family_name(address) == preferred]
-        others = [address for address in found if _family_name(address) != preferred] if fallback else []
-        if not mine and not others:
+        chosen = by_family(found, preferred, fallback)
+        if not chosen:
             raise ProbeError(Reason.RESOLVE, f"{host} has no {preferred} address")
-        return mine + others
+        return chosen
 
     async def _query(self, host: str, family: socket.AddressFamily | None) -> list[str]:
         lookup = _Lookup(self._nameservers)
@@ -138,6 +145,12 @@ def as_literal(host: str) -> str | None:
     except ValueError:
         return None
     return host
+
+
+def by_family(addresses: Sequence[str], preferred: IPProtocol, fallback: bool) -> list[str]:
+    """Those of the preferred family first; without fallback no others."""
+    mine = [address for address in addresses if _family_name(address) == preferred]
+    return mine + [address for address in addresses if _family_name(address) != preferred] if fallback else mine
 
 
 def _family_name(address: str) -> str:
