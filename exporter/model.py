@@ -161,7 +161,8 @@ class Pair:
 class Result:
     """What came of one attempt.
 
-    `attempt` is 0 for a scheduled run, 1 and 2 for the confirmations that follow a failure.
+    `attempt` is 0 for a scheduled run, 1 and 2 for the confirmations that follow a failure; `witnesses` is how many
+    attempts of their own, by probes that know nothing of one another, it speaks for.
     `phases` are consecutive: their sum is `duration`. `samples` are the kind's families.
     `facts` are for a person: address, hops, certificate, what was found instead.
     """
@@ -175,6 +176,7 @@ class Result:
     samples: Mapping[SampleKey, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 0
+    witnesses: int = 1
 
 
 Probe = Callable[..., Awaitable[Result]]
@@ -245,6 +247,21 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What Globalping may be asked for, and how.
+
+    `token` is of an account, or in `token_file`; `url` is where its API is. `ledger` is the file in which tests are
+    counted, None for nowhere.
+    """
+
+    tests_per_hour: int = 0
+    token: str | None = None
+    token_file: str | None = None
+    url: str = "https://api.globalping.io"
+    ledger: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkOptions:
     """How this machine reaches the network; the empty value is the system's own resolver and CAs.
 
@@ -256,6 +273,7 @@ class NetworkOptions:
     ca_file: str | None = None
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    quota: Quota = Quota()
 
 
 @dataclass(frozen=True, slots=True)

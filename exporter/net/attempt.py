@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from exporter.errors import ProbeError
-from exporter.model import Family, NetworkOptions, Reason, Result, SampleKey
+from exporter.model import Family, NetworkOptions, Quota, Reason, Result, SampleKey
 from exporter.net import proxy, tls
 from exporter.net.clock import Clock
 from exporter.net.datagram import Datagram, new_socket, open_echo, open_udp
@@ -52,6 +52,7 @@ class Network:
             flags = ("--blackbox.allow", "--blackbox.deny")
             self.guard = Guard(reach.allow, reach.deny, flags, beside=self.guard, paths=False)
         self.contexts = tls.Contexts(options.ca_file)
+        self.quota = options.quota
 
     def attempt(self, timeout: float) -> Attempt:
         """A new attempt that may take `timeout` seconds from now."""
@@ -78,6 +79,11 @@ class Attempt:
         self._since = self.start
         self._on_timeout = Reason.TIMEOUT
         self._doing = "starting"
+
+    @property
+    def quota(self) -> Quota:
+        """What those who count may be asked."""
+        return self._network.quota
 
     def aside(self) -> Attempt:
         """Another attempt on this network, for what is asked on the way: it has what is left of the time, and its
