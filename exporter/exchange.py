@@ -50,7 +50,7 @@ async def exchange(
     Nobody but the caller ends it at the deadline.
     """
     target = parse_target(url)
-    net.route = choose_route(config, target.host, target.port)
+    net.route = choose_route(config, target.scheme, target.host, target.port)
     addresses = () if net.route else await net.resolve(target.host)
     # An HTTP proxy is asked for a plain URL itself; it connects us for one with TLS.
     forward = net.route is not None and net.route.protocol == "http" and target.scheme == "http"

@@ -42,8 +42,8 @@ class RequestConfig(ClientConfig):
 
 
 def changes(config: RequestConfig) -> bool:
-    """Whether the request must be made anew each time, because a part of it is in a file."""
-    return reads_files(config) or config.body_file is not None
+    """Whether the request must be made anew each time, because a part of it is in a file or asked for elsewhere."""
+    return reads_files(config) or config.body_file is not None or config.oauth2 is not None
 
 
 def make_request(

@@ -72,7 +72,7 @@ def parse_route(url: str, username: str | None = None, password: str | None = No
     return Route(
         protocol="http" if parts.scheme == "http" else "socks5",
         host=parts.hostname,
-        port=parts.port or (8080 if parts.scheme == "http" else 1080),
+        port=parts.port or (80 if parts.scheme == "http" else 1080),
         username=username or (unquote(parts.username) if parts.username is not None else None),
         password=password or (unquote(parts.password) if parts.password is not None else None),
     )

@@ -4,7 +4,8 @@ Options, metrics and their meaning are blackbox_exporter's http prober's. Ours b
 statuses, assertions on JSON, `addresses`, and `blocked`, what a bot wall looks like: it is looked
 for before the status and the body are judged and gives reason `blocked`, which never counts against
 the service. Without a `blocked` block, 403 and 429 are taken for a bot wall unless
-`valid_status_codes` lists them.
+`valid_status_codes` lists them. Where patterns and CEL are both asked for, both are looked at: there the
+patterns leave CEL nothing to read.
 
 A wrong status is `status`; what headers and body lack is `body`; a wrong scheme is `tls`; an answer
 that is no HTTP, is cut short or never comes before the connection closes is `protocol`. One request
@@ -25,13 +26,16 @@ from exporter.assertions import (
     HeaderMatch,
     JSONMatch,
     body_fault,
+    described,
     header_fault,
     json_fault,
     status_fault,
     wall_in_body,
     wall_in_head,
 )
+from exporter.assertions.expressions import Expression, expression_fault
 from exporter.client import choose_route
+from exporter.client.tokens import authorize, forget
 from exporter.errors import ProbeError
 from exporter.model import Endpoint, Family, Reason, Result, SampleKey
 from exporter.net import Attempt, Stream, http1, http2
@@ -54,6 +58,7 @@ FAMILIES = (
     Family("probe_http_ssl", "Whether the latest scheduled run's last hop used TLS."),
     Family("probe_http_version", "The latest scheduled run's HTTP version."),
     Family("probe_failed_due_to_regex", "Whether a pattern on headers or body failed the latest scheduled run."),
+    Family("probe_failed_due_to_cel", "Whether an expression on the JSON body failed the latest scheduled run."),
     Family("probe_http_last_modified_timestamp_seconds", "Last-Modified of the latest scheduled run, unix seconds."),
     *network.FAMILIES,
     *network.TLS_FAMILIES,
@@ -65,6 +70,7 @@ _KEEP_METHOD = frozenset({307, 308})
 _FACT_LIMIT = 4096  # characters of headers kept for a person
 _IP_SAMPLES = ("probe_ip_protocol", "probe_ip_addr_hash")
 _TLS_NAMES = frozenset(family.name for family in network.TLS_FAMILIES)
+_TOKEN_KEY: SampleKey = ("probe_http_duration_seconds", "token")
 _PHASE_KEYS: tuple[tuple[SampleKey, str], ...] = tuple((("probe_http_duration_seconds", name), name) for name in PHASES)
 
 
@@ -79,6 +85,8 @@ class Options(RequestConfig):
     fail_if_not_ssl: bool = False
     fail_if_body_matches_regexp: tuple[Pattern, ...] = ()
     fail_if_body_not_matches_regexp: tuple[Pattern, ...] = ()
+    fail_if_body_json_matches_cel: Expression | None = None
+    fail_if_body_json_not_matches_cel: Expression | None = None
     fail_if_header_matches: tuple[HeaderMatch, ...] = ()
     fail_if_header_not_matches: tuple[HeaderMatch, ...] = ()
     fail_if_json_matches: tuple[JSONMatch, ...] = ()
@@ -87,14 +95,33 @@ class Options(RequestConfig):
     ip_protocol_fallback: bool = True
     skip_resolve_phase_with_proxy: bool = False
     no_follow_redirects: bool | None = None
+    enable_http3: bool = False
     addresses: Literal["one", "any", "all"] = "one"
     blocked: BotWall = NO_WALL
+
+    def __post_init__(self) -> None:
+        RequestConfig.__post_init__(self)
+        if self.enable_http3 and self.enable_http2:
+            raise ValueError("enable_http3 needs enable_http2: false, because it is HTTP/3 and nothing else")
+        for version in self.valid_http_versions:
+            if self.enable_http3 != (version == "HTTP/3.0"):
+                wanted = "cannot come with" if self.enable_http3 else "needs"
+                raise ValueError(f"{version} in valid_http_versions {wanted} enable_http3")
 
     @property
     def asserts_body(self) -> bool:
         """Whether the body must, or must not, hold something."""
-        patterns = self.fail_if_body_matches_regexp or self.fail_if_body_not_matches_regexp
-        return bool(patterns or self.fail_if_json_matches or self.fail_if_json_not_matches)
+        return bool(self.matches_body or self.fail_if_json_matches or self.fail_if_json_not_matches or self.has_cel)
+
+    @property
+    def matches_body(self) -> bool:
+        """Whether a pattern is looked for in the body."""
+        return bool(self.fail_if_body_matches_regexp or self.fail_if_body_not_matches_regexp)
+
+    @property
+    def has_cel(self) -> bool:
+        """Whether an expression judges the JSON body."""
+        return bool(self.fail_if_body_json_matches_cel or self.fail_if_body_json_not_matches_cel)
 
     @property
     def judges_body(self) -> bool:
@@ -144,15 +171,17 @@ class _Walk:
         self.redirects = 0
         self.ssl = False
         self.failed_regex = False
+        self.failed_cel = False
+        self.authorization: str | None = None
+        self.chooses = net.route is None  # else the region has chosen
 
     async def go(self) -> None:
         """Probe every address that is asked for."""
         net, options, first = self.net, self.options, self.first
-        resolves = net.route is None
-        if net.route is None and options.proxy_url:
-            net.route = choose_route(options, first.host, first.port)
-            resolves = net.route is None or not options.skip_resolve_phase_with_proxy
-        if not resolves:
+        if options.oauth2 is not None:
+            self.authorization = await authorize(net, options.oauth2)
+        self._choose_route(first)
+        if net.route is not None and (options.skip_resolve_phase_with_proxy or not self.chooses):
             await self._visit(())
             return
         addresses = await net.resolve(first.host, options.preferred_ip_protocol, options.ip_protocol_fallback)
@@ -165,6 +194,10 @@ class _Walk:
             return
         for address in addresses:
             await self._visit_one(address)
+
+    def _choose_route(self, target: Target) -> None:
+        if self.chooses:
+            self.net.route = choose_route(self.options, target.scheme, target.host, target.port)
 
     async def _visit_one(self, address: str) -> None:
         try:
@@ -181,6 +214,7 @@ class _Walk:
             if location is None:
                 return
             target = self._turn(target, location)
+            self._choose_route(target)
             addresses = () if self.net.route else await self._resolve(target.host)
 
     async def _resolve(self, host: str) -> list[str]:
@@ -231,11 +265,15 @@ class _Walk:
         if cookies:
             extra.append(("Cookie", cookies))
         home = target.host == self.first.host and (self.first.scheme, target.scheme) != ("https", "http")
+        if self.authorization and home:
+            extra.append(("Authorization", self.authorization))
         return make_request(target, self.options, self.method, asked, home, extra)
 
     def _take(self, answer: Answer, target: Target, forward: bool) -> None:
         self.answer = answer
         self.hops.answered(answer.status)
+        if answer.status == 401 and self.options.oauth2 is not None:
+            forget(self.options.oauth2)
         for value in answer.every(b"set-cookie"):
             self.jar = self.jar or Jar()
             self.jar.take(value, target.host, target.path, self.net.clock.time())
@@ -273,15 +311,16 @@ class _Walk:
             self._regex(header_fault(answer, options.fail_if_header_matches, options.fail_if_header_not_matches)),
         )
         if broken is not None:
-            # In blackbox_exporter a gzip body is refused before patterns see it, any other while they read it.
-            refused = options.compression == "gzip" and not body
-            self.failed_regex = bool(forbidden or wanted) and not refused
+            # In blackbox_exporter a gzip body is refused before anything sees it, any other while it is read.
+            if options.compression != "gzip" or body:
+                self._blame_unread()
             yield broken.reason, str(broken)
         if not readable and options.asserts_body:
-            self.failed_regex = bool(forbidden or wanted)
+            self._blame_unread()
             yield Reason.BODY, "the body of a redirect that is not followed is not read, so it cannot match"
         yield Reason.BODY, self._regex(body_fault(body, forbidden, wanted))
         yield Reason.BODY, json_fault(body, options.fail_if_json_matches, options.fail_if_json_not_matches)
+        yield Reason.BODY, self._cel(body)
         if options.valid_http_versions and answer.version not in options.valid_http_versions:
             yield Reason.PROTOCOL, f"{answer.version}, wanted {' or '.join(options.valid_http_versions)}"
         if options.fail_if_ssl and self.ssl:
@@ -292,6 +331,22 @@ class _Walk:
     def _regex(self, fault: str | None) -> str | None:
         self.failed_regex = self.failed_regex or fault is not None
         return fault
+
+    def _cel(self, body: bytes) -> str | None:
+        options = self.options
+        if not options.has_cel:
+            return None
+        self.failed_cel = True  # also when it asks for more than we do
+        fault = expression_fault(
+            body, options.fail_if_body_json_matches_cel, options.fail_if_body_json_not_matches_cel, described(body)
+        )
+        self.failed_cel = fault is not None
+        return fault
+
+    def _blame_unread(self) -> None:
+        """A body that cannot be read fails whoever looks at it first."""
+        self.failed_regex = self.options.matches_body
+        self.failed_cel = self.options.has_cel and not self.failed_regex
 
     def _turn(self, base: Target, location: str) -> Target:
         """Follow a redirect: the next target, and what the last one leaves behind."""
@@ -329,6 +384,10 @@ class _Walk:
         samples.update(self.first_ip)
         for key, phase in _PHASE_KEYS:
             samples[key] = phases.get(phase, 0.0)
+        if self.options.oauth2 is not None:
+            samples[_TOKEN_KEY] = phases.get("token", 0.0)
+        if self.options.has_cel:
+            samples["probe_failed_due_to_cel"] = float(self.failed_cel)
         samples["probe_http_redirects"] = float(self.redirects)
         samples["probe_http_uncompressed_body_length"] = float(self.body.size if self.body else 0)
         samples["probe_failed_due_to_regex"] = float(self.failed_regex)
