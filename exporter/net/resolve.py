@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Protocol
 
 import pycares
@@ -27,6 +28,7 @@ _FIRST_WAIT = 1.0
 _ROUNDS = 3
 """Times that each nameserver is asked: a silent one takes 7 s, unless the attempt's deadline comes first."""
 _NO_SOCKET = -1
+HOSTS = Path("/etc/hosts")
 
 
 class Names(Protocol):
@@ -48,7 +50,8 @@ class Resolver:
         Without fallback the other family is left out. ProbeError `resolve` when nothing is left.
         """
         literal = as_literal(host)
-        found = [literal] if literal else await self._query(host, None if fallback else _FAMILY[preferred])
+        known = [literal] if literal else written_localhost(host)
+        found = known or await self._query(host, None if fallback else _FAMILY[preferred])
         chosen = by_family(found, preferred, fallback)
         if not chosen:
             raise ProbeError(Reason.RESOLVE, f"{host} has no {preferred} address")
@@ -125,6 +128,21 @@ class _Lookup:
             self._watched.remove(descriptor)
             self._loop.remove_reader(descriptor)
             self._loop.remove_writer(descriptor)
+
+
+def written_localhost(host: str) -> list[str]:
+    """The addresses that the hosts file gives `localhost`; none for another name, or where nothing is written.
+
+    c-ares answers with both loopback addresses whatever is written there, and a server may listen on one of them alone.
+    """
+    if host.lower().removesuffix(".") != "localhost":
+        return []
+    try:
+        lines = HOSTS.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    written = (line.partition("#")[0].lower().split() for line in lines)
+    return [fields[0] for fields in written if "localhost" in fields[1:] and as_literal(fields[0])]
 
 
 def _failure(host: str, code: int) -> ProbeError:

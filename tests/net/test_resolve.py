@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import dns.message
@@ -12,6 +13,7 @@ import pytest
 
 from exporter.errors import ProbeError
 from exporter.model import NetworkOptions, Reason
+from exporter.net import resolve
 from exporter.net.resolve import Resolver
 from tests.probing import full_descriptor_table, open_descriptors, probe
 from tests.servers.dns import SERVFAIL, SILENCE, Answer, DNSServer, addresses
@@ -173,3 +175,22 @@ async def test_many_lookups_at_once_do_not_disturb_each_other() -> None:
         resolver = Resolver([nameserver(server)])
         found = await asyncio.gather(*(resolver.addresses(f"n{number}.example", "ip4", True) for number in range(100)))
     assert found == [[f"127.0.2.{number}"] for number in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("127.0.0.1 localhost\n::1 ip6-localhost\n", ["127.0.0.1"]),
+        ("# 10.0.0.1 localhost\n127.0.0.1\tvm localhost # and more\n::1 localhost\n", ["::1", "127.0.0.1"]),
+        ("not-an-address localhost\n", ["::1", "127.0.0.1"]),
+        (None, ["::1", "127.0.0.1"]),
+    ],
+)
+async def test_localhost_is_where_the_hosts_file_says(
+    written: str | None, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "hosts"
+    if written is not None:
+        file.write_text(written)
+    monkeypatch.setattr(resolve, "HOSTS", file)
+    assert sorted(await resolve.Resolver().addresses("LocalHost.", "ip6", True)) == sorted(found)
