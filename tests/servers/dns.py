@@ -1,6 +1,7 @@
 """A DNS server whose zone is a dictionary that may change while it runs: UDP and TCP, or DNS over TLS (RFC 7858).
 
-Zone keys are lower-case names without the trailing dot. A name that is not in the zone does not exist.
+Zone keys are lower-case names without the trailing dot. A name that is not in the zone does not exist. An answer may
+depend on the client's subnet (RFC 7871): `by_subnet({"203.0.113.0/24": addresses("127.0.0.2")}, otherwise)`.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.name
@@ -29,7 +31,9 @@ class Answer:
     """What a name answers. Records are `TYPE data` in zone file syntax: `A 127.0.0.1`, `MX 10 mail.example.`.
 
     A type without a record is answered with NOERROR and no data. `delay` is seconds. `truncated` sets TC and
-    leaves the records out over UDP only, so that the client must come back by TCP. `silent` never answers.
+    leaves the records out over UDP only, so that the client must come back by TCP. `silent` never answers. `scope` goes
+    back to a client that named its subnet, for another one with `wrong_subnet`. The records are of the last name of
+    `chain`, to which CNAMEs lead.
     """
 
     records: tuple[str, ...] = ()
@@ -38,6 +42,9 @@ class Answer:
     delay: float = 0.0
     truncated: bool = False
     wrong_id: bool = False
+    scope: int | None = None
+    wrong_subnet: bool = False
+    chain: tuple[str, ...] = ()
     ttl: int = 60
     authority: tuple[str, ...] = ()
     additional: tuple[str, ...] = ()
@@ -54,18 +61,33 @@ REFUSED = Answer(rcode=dns.rcode.REFUSED)
 SILENCE = Answer(silent=True)
 
 
+BySubnet = Callable[[str], Answer]
+"""The answer for the subnet that a query names, empty when it names none."""
+
+
+def by_subnet(answers: Mapping[str, Answer], otherwise: Answer = NXDOMAIN) -> BySubnet:
+    """Of the subnet that is named; it is localised for all its bits unless it says otherwise."""
+    localised = {
+        subnet: answer if answer.scope is not None else replace(answer, scope=int(subnet.partition("/")[2]))
+        for subnet, answer in answers.items()
+    }
+    return lambda subnet: localised.get(subnet, otherwise)
+
+
 @dataclass
 class DNSServer:
     """`async with DNSServer(zone) as server:` listens on `server.address`, `server.port`.
 
-    With `tls` it speaks DNS over TLS alone. `queries` holds (name, type, transport) of each query.
+    With `tls` it speaks DNS over TLS alone. `queries` holds (name, type, transport) of each query, `subnets` whose
+    clients asked.
     """
 
-    zone: Mapping[str, Answer]
+    zone: Mapping[str, Answer | BySubnet]
     address: str = "127.0.0.1"
     port: int = 0
     tls: ssl.SSLContext | None = None
     queries: list[tuple[str, str, str]] = field(default_factory=list)
+    subnets: list[str] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,7 +145,10 @@ class DNSServer:
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
         self.queries.append((name, dns.rdatatype.to_text(question.rdtype), transport))
-        answer = self.zone.get(name, NXDOMAIN)
+        option = next((found for found in query.options if isinstance(found, dns.edns.ECSOption)), None)
+        self.subnets.append(f"{option.address}/{option.srclen}" if option else "")
+        found = self.zone.get(name, NXDOMAIN)
+        answer = found if isinstance(found, Answer) else found(self.subnets[-1])
         await asyncio.sleep(answer.delay)
         if answer.silent:
             return None
@@ -147,8 +172,12 @@ def _compose(query: dns.message.Message, answer: Answer, *, truncated: bool) -> 
     if truncated:
         reply.flags |= dns.flags.TC
         return reply
+    _say_scope(reply, query, answer)
     question = query.question[0]
-    wanted = dns.rdatatype.to_text(question.rdtype)
+    wanted, name = dns.rdatatype.to_text(question.rdtype), question.name
+    for target in answer.chain:
+        reply.answer.append(dns.rrset.from_text(name, answer.ttl, "IN", "CNAME", f"{target}."))
+        name = dns.name.from_text(target)
     for section, records in (
         (reply.answer, [text for text in answer.records if wanted in ("ANY", text.split()[0])]),
         (reply.authority, answer.authority),
@@ -156,5 +185,13 @@ def _compose(query: dns.message.Message, answer: Answer, *, truncated: bool) -> 
     ):
         for text in records:
             kind, data = text.split(maxsplit=1)
-            section.append(dns.rrset.from_text(question.name, answer.ttl, "IN", kind, data))
+            section.append(dns.rrset.from_text(name, answer.ttl, "IN", kind, data))
     return reply
+
+
+def _say_scope(reply: dns.message.Message, query: dns.message.Message, answer: Answer) -> None:
+    option = next((found for found in query.options if isinstance(found, dns.edns.ECSOption)), None)
+    if option is None or answer.scope is None:
+        return
+    address = "198.51.100.0" if answer.wrong_subnet else option.address
+    reply.use_edns(0, options=[dns.edns.ECSOption(address, option.srclen, answer.scope)])
