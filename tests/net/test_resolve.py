@@ -182,15 +182,12 @@ async def test_many_lookups_at_once_do_not_disturb_each_other() -> None:
     [
         ("127.0.0.1 localhost\n::1 ip6-localhost\n", ["127.0.0.1"]),
         ("# 10.0.0.1 localhost\n127.0.0.1\tvm localhost # and more\n::1 localhost\n", ["::1", "127.0.0.1"]),
-        ("not-an-address localhost\n", ["::1", "127.0.0.1"]),
-        (None, ["::1", "127.0.0.1"]),
     ],
 )
 async def test_localhost_is_where_the_hosts_file_says(
-    written: str | None, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    written: str, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "hosts"
-    if written is not None:
-        file.write_text(written)
+    file.write_text(written)
     monkeypatch.setattr(resolve, "HOSTS", file)
     assert sorted(await resolve.Resolver().addresses("LocalHost.", "ip6", True)) == sorted(found)
