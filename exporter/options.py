@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema, core_schema
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w|y)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS |= {"d": 86400.0, "w": 604800.0, "y": 31536000.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|ms|s|m|h|d|w|y)")
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_SIZE_UNITS = {"": 0, "b": 0, "kb": 10, "kib": 10, "mb": 20, "mib": 20, "gb": 30, "gib": 30}
+_SIZE_UNITS = {"": 0, "b": 0} | {f"{unit}{i}b": 10 * power for power, unit in enumerate("kmgtpe", 1) for i in ("", "i")}
 """Powers of two, as in blackbox_exporter: KB and KiB are the same."""
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,11 @@ def parse_duration(found: Any, folder: Path = Path()) -> float:
 
 def parse_size(found: Any, folder: Path = Path()) -> int:
     """Bytes of a size such as `10MB` or `512KiB`; 0 means unlimited, as in blackbox_exporter."""
-    match = re.fullmatch(r"(\d+)\s*([a-zA-Z]*)", str(found))
-    if isinstance(found, bool) or not match or match[2].lower() not in _SIZE_UNITS:
+    parts = _SIZE.findall(str(found))
+    known = all(unit.lower() in _SIZE_UNITS for _, unit in parts)
+    if isinstance(found, bool) or not known or not re.fullmatch(f"(?:{_SIZE.pattern})+", str(found)):
         raise ValueError(f"{found!r} is not a size; write a number and a unit, such as 512KB or 10MB")
-    return int(match[1]) << _SIZE_UNITS[match[2].lower()]
+    return sum(int(float(number) * (1 << _SIZE_UNITS[unit.lower()])) for number, unit in parts)
 
 
 def parse_pattern(found: Any, folder: Path = Path()) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cel_expr_python import cel  # type: ignore[import-untyped]
 
 _PLACED = re.compile(r"ERROR: <input>:(\d+):(\d+): (.+?)(?: \(in container ''\))?$", re.MULTILINE)
+_EXPECTING = re.compile(r" expecting .*$", re.MULTILINE)
 _CODE = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
 _BUDGET = "Iteration budget exceeded"
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what JSON's escapes can say and the library cannot take
@@ -116,6 +117,7 @@ def _clean(value: Any) -> Any:
 
 def _because(said: str) -> str:
     """The library's words, without its codes and drawings."""
+    said = _EXPECTING.sub("", said)
     placed = [f"{what} at line {line}, column {column}" for line, column, what in _PLACED.findall(said)]
     return "; ".join(placed) or _CODE.sub("", said.splitlines()[0])
 

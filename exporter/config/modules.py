@@ -27,8 +27,8 @@ from exporter.options import Duration
 
 _OPEN = frozenset({"headers", "endpoint_params"})
 """Mappings whose keys are names that somebody chose: an empty text is a value there."""
-_MEANT = frozenset({"expect"})
-"""Keys whose empty text says something: any line."""
+_MEANT = frozenset({"expect", "fail_if_body_json_matches_cel", "fail_if_body_json_not_matches_cel"})
+"""Keys whose empty text says something: any line, and nothing that could be judged."""
 
 
 def load_modules(file: Path) -> Mapping[str, Module]:
