@@ -1,17 +1,24 @@
-"""One attempt at a pair: the deadline, the region, the probe, and the one place where an error becomes a Result."""
+"""One attempt at a pair: the deadline, the region, the probe, and the one place where an error becomes a Result.
+
+A pair is configured, or made of a module and a target that somebody asks for.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from dataclasses import replace
+from functools import cache
 
 from exporter import kinds
 from exporter.errors import ProbeError
-from exporter.model import Pair, Reason, Result
+from exporter.model import Endpoint, Module, Pair, Reason, Region, Result
 from exporter.net import Attempt, Network
 
 log = logging.getLogger(__name__)
+
+_ASKED = "probe"
+"""The service under which the log names what was asked for."""
 
 
 async def run(pair: Pair, network: Network, number: int = 0) -> Result:
@@ -30,6 +37,45 @@ async def run(pair: Pair, network: Network, number: int = 0) -> Result:
     except Exception as error:
         result = _unforeseen(pair, net, error)
     return replace(result, attempt=number) if number else result
+
+
+async def run_asked(module: Module, target: str, hostname: str, within: float, network: Network) -> Result:
+    """Try `target` by `module` once, from here, `within` seconds; `hostname` is empty when unsaid."""
+    try:
+        kinds.module("probes", module.kind).check_target(target)
+        options = named(module, hostname).options
+    except ValueError as error:
+        return network.attempt(within).result(ProbeError(Reason.INTERNAL, str(error)))
+    return await run(
+        Pair(Endpoint(_ASKED, _ASKED, module.name, module.kind, target, options, within, within), _here()), network
+    )
+
+
+def named(module: Module, hostname: str) -> Module:
+    """`module` for a target that is called `hostname`: in its Host header where it has headers, else in TLS alone.
+
+    ValueError when the module names another host.
+    """
+    options = module.options
+    if not hostname:
+        return module
+    if hasattr(options, "headers"):
+        given = next((value for name, value in options.headers.items() if name.lower() == "host"), hostname)
+        if given != hostname:
+            raise ValueError(
+                f"host header defined both in module configuration ({given}) and with URL-parameter 'hostname' "
+                f"({hostname})"
+            )
+        kept = {name: value for name, value in options.headers.items() if name.lower() != "host"}
+        return replace(module, options=replace(options, headers={**kept, "Host": hostname}))
+    if hasattr(options, "tls_config") and not options.tls_config.server_name:
+        return replace(module, options=replace(options, tls_config=replace(options.tls_config, server_name=hostname)))
+    return module
+
+
+@cache
+def _here() -> Region:
+    return Region("here", "local", kinds.module("regions", "local").Options())
 
 
 def _unforeseen(pair: Pair, net: Attempt, error: Exception) -> Result:

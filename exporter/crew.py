@@ -15,10 +15,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from exporter import wire
-from exporter.model import NetworkOptions, Pair, PairKey
+from exporter.asking import Asking
+from exporter.model import Module, NetworkOptions, Pair, PairKey
+from exporter.net import Reach
 from exporter.schedule import worker_of
 
 log = logging.getLogger(__name__)
@@ -46,11 +49,16 @@ def capacity() -> int:
     return max(16, min(2000, (limit - _DESCRIPTORS_KEPT) // 2))
 
 
+_NO_MODULES: Mapping[str, Module] = MappingProxyType({})
+_PUBLIC = Reach()
+
+
 class Crew:
-    """`count` workers; `on_batch` is called with each batch as it comes."""
+    """`count` workers; `on_batch` is called with each batch as it comes. `asking` has what is asked beside pairs."""
 
     def __init__(self, count: int, on_batch: Callable[[wire.Batch], None], log_options: tuple[str, str]) -> None:
         self.restarts = 0
+        self.asking = Asking(self._send)
         self._in_flight = [0] * count
         self._on_batch = on_batch
         self._log_options = log_options
@@ -72,13 +80,19 @@ class Crew:
         self._keepers = [asyncio.create_task(self._keep(index)) for index in range(self.count)]
         return self._keepers
 
-    def assign(self, network: NetworkOptions, pairs: Iterable[Pair]) -> None:
-        """Share out the pairs anew."""
+    def assign(
+        self,
+        network: NetworkOptions,
+        pairs: Iterable[Pair],
+        modules: Mapping[str, Module] = _NO_MODULES,
+        reach: Reach = _PUBLIC,
+    ) -> None:
+        """Share out the pairs anew; the modules, and what their targets may be, are for all."""
         shares: list[list[Pair]] = [[] for _ in range(self.count)]
         for pair in pairs:
             shares[worker_of(pair, self.count)].append(pair)
         for index, share in enumerate(shares):
-            self._assignments[index] = wire.Assignment(network, tuple(share), capacity())
+            self._assignments[index] = wire.Assignment(network, tuple(share), capacity(), dict(modules), reach)
             self._send(index, self._assignments[index])
 
     def soon(self, keys: Iterable[PairKey]) -> None:
@@ -124,9 +138,11 @@ class Crew:
         try:
             self._writers[index] = writer
             self._send(index, self._assignments[index])
+            self.asking.came(index)
             await self._listen(index, reader)
         finally:
             self._writers[index] = None
+            self.asking.lost(index)
             self._in_flight[index] = 0
             writer.close()
             await _end(process)
@@ -135,9 +151,12 @@ class Crew:
     async def _listen(self, index: int, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, TimeoutError):
             while True:
-                batch: wire.Batch = await asyncio.wait_for(wire.receive(reader), SILENT_AFTER)
-                self._in_flight[index] = batch.in_flight
-                self._on_batch(batch)
+                message = await asyncio.wait_for(wire.receive(reader), SILENT_AFTER)
+                if isinstance(message, wire.Told):
+                    self.asking.told(message)
+                    continue
+                self._in_flight[index] = message.in_flight
+                self._on_batch(message)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -13,18 +13,20 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter import config, web, wire
-from exporter.crew import Crew, default_count
+from exporter.crew import Crew, capacity, default_count
 from exporter.crowd import Crowds
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, Mistake
 from exporter.history import History
 from exporter.listening import Listening
 from exporter.metrics import Own, Page
-from exporter.model import CONTROLS, Config, PairKey, Result
+from exporter.model import CONTROLS, Config, Module, PairKey, Result
+from exporter.net import Reach
 from exporter.schedule import in_shard
 from exporter.signals.reports import Intake
 from exporter.state import Change, Store
@@ -38,10 +40,22 @@ JUDGE_EVERY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Blackbox:
+    """What the command line says of `/probe`: its module file, seconds that a scrape keeps for the way, what may be
+    reached, how many probes may run at once (None for as many as descriptors allow) and how many are remembered."""
+
+    modules: Path
+    offset: float
+    reach: Reach
+    concurrency: int | None
+    history: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the command line says; `shard` is (index from 1, count), `log_options` (level, format).
 
-    `public` is whether the public pages need no password on `addresses` either.
+    `public` is whether the public pages need no password on `addresses` either; without `blackbox` `/probe` is off.
     """
 
     files: tuple[Path, ...]
@@ -53,6 +67,7 @@ class Settings:
     shard: tuple[int, int]
     workers: int | None
     log_options: tuple[str, str]
+    blackbox: Blackbox | None = None
 
 
 class Program:
@@ -69,11 +84,12 @@ class Program:
         self._own = Own()
         self._streams = web.Streams()
         self._crew = Crew(settings.workers or default_count(), self._take, settings.log_options)
+        self._prober = self._make_prober(settings.blackbox) if settings.blackbox else None
         self._reloading = asyncio.Lock()
         self._forgetful = False
 
-    def apply(self, loaded: Config) -> None:
-        """Make `loaded` what runs: drop what went, keep what did not change."""
+    def apply(self, loaded: Config, modules: Mapping[str, Module]) -> None:
+        """Make these what runs: drop what went, keep what did not change."""
         self._own.configuration_applied(time.time())
         mine = _of_shard(loaded, self._settings.shard)
         for key in self._store.apply(mine):
@@ -89,20 +105,23 @@ class Program:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self._crew.assign(mine.network, mine.pairs)
+        reach = self._settings.blackbox.reach if self._settings.blackbox else Reach()
+        self._crew.assign(mine.network, mine.pairs, modules, reach)
+        if self._prober is not None:
+            self._prober.apply(modules)
 
     async def reload(self) -> list[str]:
         """Read the files again; the mistakes, when there are any and nothing was applied."""
         async with self._reloading:
             try:
-                loaded = await asyncio.to_thread(config.load, self._settings.files, os.environ)
+                loaded, modules = await asyncio.to_thread(_load, self._settings)
             except ConfigError as error:
                 mistakes = [str(mistake) for mistake in error.mistakes]
                 self._own.configuration_refused(mistakes)
                 log.error("configuration not applied", extra={"mistakes": mistakes})
                 return mistakes
-            self.apply(loaded)
-            log.info("configuration applied", extra={"pairs": len(self._store.records)})
+            self.apply(loaded, modules)
+            log.info("configuration applied", extra={"pairs": len(self._store.records), "modules": len(modules)})
             return []
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -118,6 +137,7 @@ class Program:
             intake=self._intake,
             files=self._settings.files,
             streams=self._streams,
+            prober=self._prober,
         )
         server = await self._listen(site)
         keepers = self._crew.start()
@@ -140,6 +160,12 @@ class Program:
             await server.close()
             self._intake.close()
             self._history.close()
+
+    def _make_prober(self, blackbox: Blackbox) -> web.Prober:
+        # Half of what descriptors allow: the other is for the schedule there, and for the pages here.
+        allowed = min(self._crew.count * capacity(), web.most()) // 2
+        limit = blackbox.concurrency or allowed
+        return web.Prober(self._crew.asking.ask, blackbox.modules, blackbox.offset, limit, blackbox.history)
 
     def _about(self) -> dict[str, object]:
         """What is served where, for the log."""
@@ -206,6 +232,24 @@ class Program:
             self._forgetful = False
 
 
+def _load(settings: Settings) -> tuple[Config, Mapping[str, Module]]:
+    """The configuration and the modules of `/probe`; ConfigError with the mistakes of both."""
+    mistakes: list[Mistake] = []
+    loaded: Config | None = None
+    modules: Mapping[str, Module] = {}
+    try:
+        loaded = config.load(settings.files, os.environ)
+    except ConfigError as error:
+        mistakes += error.mistakes
+    try:
+        modules = config.load_modules(settings.blackbox.modules) if settings.blackbox else {}
+    except ConfigError as error:
+        mistakes += error.mistakes
+    if loaded is None or mistakes:
+        raise ConfigError(mistakes)
+    return loaded, modules
+
+
 def _of_shard(loaded: Config, shard: tuple[int, int]) -> Config:
     """This shard's part; the controls belong to every shard, because each needs its own sight."""
     index, count = shard
@@ -223,7 +267,7 @@ def _log_change(change: Change) -> None:
 
 async def run(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; ConfigError or OSError when it cannot start."""
-    loaded = config.load(settings.files, os.environ)
+    loaded, modules = _load(settings)
     web.allow_many()
     program = Program(settings)
     stop = asyncio.Event()
@@ -238,7 +282,7 @@ async def run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
-    program.apply(loaded)
+    program.apply(loaded, modules)
     if sys.stderr.isatty():
         _greet(settings.addresses[0])
     try:

@@ -1,9 +1,10 @@
-"""The process that probes: it runs its pairs' schedule and sends every result to the main process.
+"""The process that probes: it runs its pairs' schedule, and what it is asked beside, and sends every result to the main
+process.
 
 Started by `crew` as `python -m exporter.worker FD LEVEL FORMAT`. It ends when the main process
 closes the socket, so none outlives it. A busy worker cannot distort a first byte (the kernel
-stamps it), but it can start late: so collector pauses are kept out of the way, and results go out
-in batches.
+stamps it), but it can start late: so collector pauses are kept out of the way, and the schedule's
+results go out in batches.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from exporter import attempt, logs, wire
-from exporter.model import NetworkOptions
-from exporter.net import Network
+from exporter.model import Module, NetworkOptions
+from exporter.net import Network, Reach
 from exporter.schedule import Run, Schedule
 
 BATCH_EVERY = 0.2
@@ -38,6 +40,10 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._options = NetworkOptions()
         self._network = Network(self._options)
+        self._modules: Mapping[str, Module] = {}
+        self._reach = Reach()
+        self._outside = Network(self._options, reach=self._reach)
+        self._asked: dict[int, asyncio.Task[None]] = {}
         self._schedule: Schedule | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._packed: list[tuple[Any, ...]] = []
@@ -52,6 +58,13 @@ class Worker:
                 self._obey(await wire.receive(self._reader))
 
     def _obey(self, message: object) -> None:
+        if isinstance(message, wire.Ask):
+            self._asked[message.number] = self._loop.create_task(self._answer(message))
+            return
+        if isinstance(message, wire.GiveUp):
+            if message.number in self._asked:
+                self._asked[message.number].cancel()
+            return
         if isinstance(message, wire.Soon) and self._schedule is not None:
             self._schedule.soon(message.keys, self._loop.time())
         elif isinstance(message, wire.Assignment):
@@ -60,9 +73,12 @@ class Worker:
 
     def _assign(self, message: wire.Assignment) -> None:
         clock = self._network.clock
-        if message.network != self._options:
+        if (message.network, message.reach) != (self._options, self._reach):
             # Probes in flight go on with the network that they began with.
-            self._options, self._network = message.network, Network(message.network)
+            self._options, self._reach = message.network, message.reach
+            self._network = Network(message.network)
+            self._outside = Network(message.network, reach=message.reach)
+        self._modules = message.modules
         if self._schedule is None:
             self._schedule = Schedule(clock.time(), self._loop.time(), message.capacity)
         self._schedule.replace(message.pairs, self._loop.time())
@@ -94,10 +110,19 @@ class Worker:
             # A confirmation may be due before what the timer waits for.
             self._tick()
 
+    async def _answer(self, ask: wire.Ask) -> None:
+        try:
+            module = self._modules[ask.module]
+            result = await attempt.run_asked(module, ask.target, ask.hostname, ask.timeout, self._outside)
+        finally:
+            del self._asked[ask.number]
+        self._writer.write(wire.frame(wire.Told(ask.number, wire.dump_one(result))))
+
     def _flush(self) -> None:
         schedule = self._schedule
         skipped = dict(schedule.skipped) if schedule else {}
-        batch = wire.Batch(wire.dump(self._packed), skipped, schedule.running if schedule else 0)
+        running = len(self._asked) + (schedule.running if schedule else 0)
+        batch = wire.Batch(wire.dump(self._packed), skipped, running)
         self._writer.write(wire.frame(batch))
         self._packed = []
         if schedule:

@@ -8,12 +8,13 @@ import signal
 from pathlib import Path
 
 from exporter import logs
-from exporter.cli import PORT, files
+from exporter.cli import PORT, blackbox, files
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     files.add(parser)
     _add_web(parser)
+    blackbox.add(parser)
     parser.add_argument("--data.dir", dest="data", metavar="DIR", type=Path, default=Path("data"), help="incidents")
     parser.add_argument("--shard", metavar="I/N", type=_shard, default=(1, 1), help="run only part I of N of the pairs")
     parser.add_argument("--workers", metavar="N", type=_count, help="probing processes (default: cores less one)")
@@ -76,5 +77,6 @@ def run(options: argparse.Namespace) -> int:
         shard=options.shard,
         workers=options.workers,
         log_options=(options.log_level, options.log_format),
+        blackbox=blackbox.settings(options),
     )
     return asyncio.run(main.run(settings))

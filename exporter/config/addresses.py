@@ -11,7 +11,7 @@ from exporter import languages
 
 PAGES = frozenset(
     (
-        *("api", "config", "export.tar", "favicon.ico", "metrics", "probes", "robots.txt", "static", "status"),
+        *("api", "config", "export.tar", "favicon.ico", "metrics", "probe", "probes", "robots.txt", "static", "status"),
         *languages.codes(),
     )
 )

@@ -20,6 +20,7 @@ from exporter.web import (
     openapi,
     operations,
     past,
+    probe,
     probes,
     reports,
     service,
@@ -27,19 +28,32 @@ from exporter.web import (
     status,
     thanks,
 )
-from exporter.web.connections import allow_many
+from exporter.web.connections import allow_many, most
 from exporter.web.copies import Shelf
+from exporter.web.probing import Prober
 from exporter.web.serving import Public, Server, serve
 from exporter.web.shelf import SHELF
 from exporter.web.site import SITE, Site, guard, secure, slashless
 from exporter.web.streams import Streams
 
-__all__ = ["Public", "Server", "Shelf", "Site", "Streams", "allow_many", "application", "public_application", "serve"]
+__all__ = [
+    "Prober",
+    "Public",
+    "Server",
+    "Shelf",
+    "Site",
+    "Streams",
+    "allow_many",
+    "application",
+    "most",
+    "public_application",
+    "serve",
+]
 
 # `/de/history` is the page of a service `history` in German, so these come before what answers below a service's name;
 # and `/de` is no service. What has an address of its own is found first in any order.
 PUBLIC = (home, service, badge, events, export, feed, health, incidents, openapi, past, reports, static, status, thanks)
-OPERATORS = (internals, metrics, operations, probes)
+OPERATORS = (internals, metrics, operations, probe, probes)
 
 _LARGEST = 1 << 20  # bytes of a request's body, where a page has no limit of its own
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import http_exceptions, web
@@ -116,13 +116,14 @@ class Connections:
 
 
 class Connection(web.RequestHandler):
-    """One visitor's connection."""
+    """One visitor's connection; `on_leaving` is called when they go away, while there is something to give up."""
 
-    __slots__ = ("_others",)
+    __slots__ = ("_others", "on_leaving")
 
     def __init__(self, server: web.Server, others: Connections, **options: Any) -> None:
         super().__init__(server, **options)
         self._others = others
+        self.on_leaving: Callable[[], object] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -131,6 +132,8 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._others.gone(self)
+        if self.on_leaving is not None:
+            self.on_leaving()
 
     def handle_error(
         self,

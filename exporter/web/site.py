@@ -23,6 +23,7 @@ from exporter.signals.reports import Intake
 from exporter.state import Store
 from exporter.web.accepted import weights
 from exporter.web.assets import version
+from exporter.web.probing import Prober
 from exporter.web.streams import Streams
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ class Site:
     """`reload` returns the mistakes of a configuration that was not applied; `ready` tells of first results.
 
     `crowds` and `intake` are there for as long as the program runs, whatever a reload says of signals. `streams` are
-    rung after each judgement, `files` are those of the configuration, `drawn` is what was drawn of a service and when.
+    rung after each judgement, `files` are those of the configuration, `prober` answers `/probe` where it is on, `drawn`
+    is what was drawn of a service and when.
     """
 
     store: Store
@@ -46,6 +48,7 @@ class Site:
     intake: Intake | None = None
     streams: Streams = field(default_factory=Streams)
     files: Sequence[Path] = ()
+    prober: Prober | None = None
     drawn: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
 

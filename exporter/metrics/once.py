@@ -1,0 +1,129 @@
+"""One result as a page of its own, as `/probe` answers: blackbox_exporter's names, labels and words, all gauges.
+
+Ours besides: `probe_failure_info`, why it failed, and the families that only our kinds have. Nothing says service,
+feature, endpoint or region here: a target that somebody asks for has none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache, lru_cache
+from types import MappingProxyType
+
+from exporter import kinds
+from exporter.metrics import text
+from exporter.model import Family, Module, Result, SampleKey
+
+_FAILURE = "probe_failure_info"
+
+_HELP = MappingProxyType(
+    {
+        "probe_success": "Displays whether or not the probe was a success",
+        "probe_duration_seconds": "Returns how long the probe took to complete in seconds",
+        "probe_timeout_seconds": "Returns how long the probe was allowed to take in seconds",
+        _FAILURE: "Why the probe failed",
+        "probe_dns_lookup_time_seconds": "Returns the time taken for probe dns lookup in seconds",
+        "probe_ip_protocol": "Specifies whether probe ip protocol is IP4 or IP6",
+        "probe_ip_addr_hash": ("Specifies the hash of IP address. It's useful to detect if the IP address changes."),
+        "probe_http_duration_seconds": "Duration of http request by phase, summed over all redirects",
+        "probe_http_content_length": "Length of http content response",
+        "probe_http_uncompressed_body_length": "Length of uncompressed response body",
+        "probe_http_redirects": "The number of redirects",
+        "probe_http_ssl": "Indicates if SSL was used for the final redirect",
+        "probe_http_status_code": "Response HTTP status code",
+        "probe_http_version": "Returns the version of HTTP of the probe response",
+        "probe_http_last_modified_timestamp_seconds": "Returns the Last-Modified HTTP response header in unixtime",
+        "probe_failed_due_to_regex": "Indicates if probe failed due to regex",
+        "probe_failed_due_to_bytes": "Indicates if probe failed due to bytes",
+        "probe_failed_due_to_cel": "Indicates if probe failed due to CEL expression not matching",
+        "probe_expect_info": "Explicit content matched",
+        "probe_ssl_earliest_cert_expiry": "Returns last SSL chain expiry in unixtime",
+        "probe_ssl_last_chain_expiry_timestamp_seconds": "Returns last SSL chain expiry in timestamp",
+        "probe_ssl_last_chain_info": "Contains SSL leaf certificate information",
+        "probe_tls_version_info": "Returns the TLS version used or NaN when unknown",
+        "probe_tls_cipher_info": "Returns the TLS cipher negotiated during handshake",
+        "probe_dns_duration_seconds": "Duration of DNS request by phase",
+        "probe_dns_answer_rrs": "Returns number of entries in the answer resource record list",
+        "probe_dns_authority_rrs": "Returns number of entries in the authority resource record list",
+        "probe_dns_additional_rrs": "Returns number of entries in the additional resource record list",
+        "probe_dns_query_succeeded": "Displays whether or not the query was executed successfully",
+        "probe_dns_serial": "Returns the serial number of the zone",
+        "probe_icmp_duration_seconds": "Duration of icmp request by phase",
+        "probe_icmp_reply_hop_limit": "Replied packet hop limit (TTL for ipv4)",
+        "probe_grpc_duration_seconds": "Duration of gRPC request by phase",
+        "probe_grpc_ssl": "Indicates if SSL was used for the connection",
+        "probe_grpc_status_code": "Response gRPC status code",
+        "probe_grpc_healthcheck_response": "Response HealthCheck response",
+    }
+)
+"""As blackbox_exporter words them; what it does not have is in our words, or in the kind's."""
+
+_ALWAYS: MappingProxyType[str, tuple[SampleKey, ...]] = MappingProxyType(
+    {
+        "http": (
+            *("probe_failed_due_to_regex", "probe_http_content_length", "probe_http_redirects", "probe_http_ssl"),
+            *("probe_http_status_code", "probe_http_uncompressed_body_length", "probe_http_version"),
+        ),
+        "tcp": ("probe_failed_due_to_regex", "probe_failed_due_to_bytes"),
+        "unix": ("probe_failed_due_to_regex", "probe_failed_due_to_bytes"),
+        "dns": (
+            *("probe_dns_additional_rrs", "probe_dns_answer_rrs", "probe_dns_authority_rrs"),
+            "probe_dns_query_succeeded",
+        ),
+        "icmp": tuple(("probe_icmp_duration_seconds", phase) for phase in ("resolve", "rtt", "setup")),
+        "grpc": ("probe_grpc_ssl", "probe_grpc_status_code", ("probe_grpc_duration_seconds", "resolve")),
+    }
+)
+"""What is there, as 0, even of a probe that ended before it began."""
+
+
+def page(module: Module, result: Result, timeout: float, openmetrics: bool) -> bytes:
+    """The exposition of `result`, which `module` came to when it was given `timeout` seconds."""
+    lines: defaultdict[str, str] = defaultdict(str)
+    lines["probe_success"] = f"probe_success {result.ok:d}\n"
+    lines["probe_duration_seconds"] = f"probe_duration_seconds {text.number(result.duration)}\n"
+    lines["probe_timeout_seconds"] = f"probe_timeout_seconds {text.number(timeout)}\n"
+    if result.reason is not None:
+        lines[_FAILURE] = f'{_FAILURE}{{reason="{result.reason.value}"}} 1\n'
+    samples = result.samples
+    for key, value in samples.items():
+        if isinstance(key, str):
+            lines[key] += f"{key} {text.number(value)}\n"
+        else:
+            lines[key[0]] += f"{_series(key, _labels(module, key[0]))} {text.number(value)}\n"
+    for key in _ALWAYS.get(module.kind, ()):
+        if key not in samples:
+            lines[key if isinstance(key, str) else key[0]] += f"{_series_of(module, key)} 0\n"
+    end = "# EOF\n" if openmetrics else ""
+    families = [_header(name, module.kind, openmetrics) + lines[name] for name in sorted(lines)]
+    return text.encode("".join((*families, end)))
+
+
+def _series_of(module: Module, key: SampleKey) -> str:
+    return key if isinstance(key, str) else _series(key, _labels(module, key[0]))
+
+
+@lru_cache(maxsize=4096)
+def _series(key: tuple[str, ...], labels: tuple[str, ...]) -> str:
+    named = ",".join(f'{label}="{text.escape(value)}"' for label, value in zip(labels, key[1:], strict=True))
+    return f"{key[0]}{{{named}}}"
+
+
+def _labels(module: Module, name: str) -> tuple[str, ...]:
+    """A kind with labels of the user's own knows them only from its options."""
+    family = _families(module.kind).get(name)
+    if family is None:
+        own = kinds.module("probes", module.kind).families(module.options)
+        family = next(family for family in own if family.name == name)
+    return family.labels
+
+
+@cache
+def _families(kind: str) -> dict[str, Family]:
+    return {family.name: family for family in kinds.module("probes", kind).FAMILIES}
+
+
+@cache
+def _header(name: str, kind: str, openmetrics: bool) -> str:
+    explained = _HELP.get(name) or _families(kind)[name].help
+    return text.header(name, explained, "gauge", openmetrics).decode()
