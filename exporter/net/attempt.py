@@ -41,16 +41,17 @@ _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 class Network:
     """What the attempts of one process share: resolver, guard, TLS contexts, clock.
 
-    With `reach` their targets come from strangers: it holds beside what `options` allow and deny.
+    With `reach` their targets come from strangers: it holds beside what `options` allow and deny, and not for what the
+    operator has written down, which is asked aside.
     """
 
     def __init__(self, options: NetworkOptions, clock: Clock | None = None, reach: Reach | None = None) -> None:
         self.clock = clock or Clock()
         self.resolver = Resolver(options.nameservers)
-        self.guard = Guard(options.allow, options.deny)
+        self.own_guard = self.guard = Guard(options.allow, options.deny)
         if reach is not None:
             flags = ("--blackbox.allow", "--blackbox.deny")
-            self.guard = Guard(reach.allow, reach.deny, flags, beside=self.guard, paths=False)
+            self.guard = Guard(reach.allow, reach.deny, flags, beside=self.own_guard, paths=False)
         self.contexts = tls.Contexts(options.ca_file)
         self.quota = options.quota
 
@@ -74,6 +75,7 @@ class Attempt:
         self.samples: dict[SampleKey, float] = {}
         self.facts: dict[str, Any] = {}
         self._network = network
+        self._guard = network.guard
         self._ended = False
         self._phase: str | None = None
         self._since = self.start
@@ -88,7 +90,9 @@ class Attempt:
     def aside(self) -> Attempt:
         """Another attempt on this network, for what is asked on the way: it has what is left of the time, and its
         phases, samples and facts are its own."""
-        return Attempt(self._network, max(0.0, self.deadline - self.clock.monotonic()))
+        beside = Attempt(self._network, max(0.0, self.deadline - self.clock.monotonic()))
+        beside._guard = self._network.own_guard
+        return beside
 
     def enter(
         self, phase: str | None, doing: str, on_timeout: Reason = Reason.TIMEOUT, at: float | None = None
@@ -153,7 +157,7 @@ class Attempt:
         the proxy itself is the peer (an HTTP proxy that takes absolute URLs).
         """
         if self.route is not None:
-            self._network.guard.check_unresolved(host)
+            self._guard.check_unresolved(host)
             return await self._dial_route(self.route, host, port, forward)
         failure: ProbeError | None = None
         for place, address in enumerate(addresses):
@@ -170,7 +174,7 @@ class Attempt:
         """Connect to the stream socket at `path` of this machine, guarded; ProbeError `connect`, or `internal` when
         this program may not."""
         self.enter("connect", f"connecting to {path}", Reason.CONNECT)
-        self._network.guard.check_unix(path)
+        self._guard.check_unix(path)
         return open_unix(path, self.clock)
 
     async def secure(self, stream: Stream, config: TLSConfig, host: str, protocols: tuple[str, ...] = ()) -> None:
@@ -197,7 +201,7 @@ class Attempt:
 
     def note_address(self, address: str) -> None:
         """Take `address` as the one in use; ProbeError `internal` when the guard forbids it."""
-        self._network.guard.check(address)
+        self._guard.check(address)
         packed = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address.partition("%")[0])
         self.samples["probe_ip_protocol"] = 6.0 if ":" in address else 4.0
         self.samples["probe_ip_addr_hash"] = float(fnv1a(packed))
