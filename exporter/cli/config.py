@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from exporter import config
 from exporter.cli import files
@@ -18,6 +19,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         reading = actions.add_parser(name, help=words)
         files.add(reading)
         reading.set_defaults(action=action)
+        if action is _check:
+            reading.add_argument(
+                "--blackbox.config",
+                dest="modules",
+                metavar="PATH",
+                type=Path,
+                help="check a blackbox_exporter's module file or a folder of them, and nothing else unless it is named",
+            )
     actions.add_parser("schema", help="print the JSON Schema for editors").set_defaults(action=_schema)
 
 
@@ -27,9 +36,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    loaded = files.load(options)
-    counted = {"services": loaded.services, "regions": loaded.regions, "pairs": loaded.pairs}
-    print(f"No mistake; {', '.join(f'{name}: {len(found)}' for name, found in counted.items())}.")
+    counted = {}
+    if options.files or options.modules is None:
+        loaded = files.load(options)
+        counted = {"services": len(loaded.services), "regions": len(loaded.regions), "pairs": len(loaded.pairs)}
+    if options.modules is not None:
+        counted["modules"] = len(config.load_modules(options.modules))
+    print(f"No mistake; {', '.join(f'{name}: {count}' for name, count in counted.items())}.")
 
 
 def _show(options: argparse.Namespace) -> None:
