@@ -37,7 +37,7 @@ class Label:
     """A label of `probe_expect_info`; `value` may name the groups of the pattern as `${1}`."""
 
     name: str
-    value: str
+    value: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", self.name):
@@ -55,6 +55,10 @@ class Step:
     labels: tuple[Label, ...] = ()
     send: str | None = None
     starttls: bool = False
+
+    def __post_init__(self) -> None:
+        if self.expect is not None and self.expect_bytes:
+            raise ValueError("set expect or expect_bytes, not both; a step each can have them one after the other")
 
 
 def check_labels(steps: Sequence[Step]) -> Iterator[tuple[tuple[str | int, ...], str]]:

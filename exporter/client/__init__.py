@@ -27,6 +27,7 @@ __all__ = [
     "ProxyConfig",
     "choose_route",
     "client_headers",
+    "header_values",
     "is_token",
     "parse_header_name",
     "parse_header_value",
@@ -140,13 +141,14 @@ def client_headers(config: ClientConfig, headers: Mapping[str, str], home: bool)
     yield from ((name, value) for name, value in headers.items() if home or name.lower() not in _SENSITIVE)
     for name, sources in config.http_headers.items():
         if name.lower() not in given:
-            yield from ((name, value) for value in _values(sources, home))
+            yield from ((name, value) for value in header_values(sources, home))
     value = _authorization(config) if home and "authorization" not in given else None
     if value is not None:
         yield "Authorization", value
 
 
-def _values(sources: HeaderSources, home: bool) -> Iterator[str]:
+def header_values(sources: HeaderSources, home: bool = True) -> Iterator[str]:
+    """The values of one header; secrets and files are read only when the request goes `home`."""
     yield from sources.values
     if home:
         yield from sources.secrets

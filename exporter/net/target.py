@@ -9,6 +9,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from exporter.net.resolve import as_literal
 
 _PORTS = {"http": 80, "https": 443}
+_UPGRADED_FROM = {"ws": "http", "wss": "https"}
 _SAFE_PATH = "/%:@!$&'()*+,;=~-._?[]|{}^`\"<>\\"
 
 
@@ -47,6 +48,16 @@ def parse_target(url: str) -> Target:
     )
     authority = bare if port == _PORTS[parts.scheme] else f"{bare}:{port}"
     return Target(url, parts.scheme, host, port, authority, path)
+
+
+def parse_websocket(url: str) -> Target:
+    """The same of a ws or wss URL (RFC 6455, 3), one without a scheme is ws; the target's scheme is what it is upgraded
+    from, http or https."""
+    full = url if "://" in url.partition("?")[0] else f"ws://{url}"
+    scheme, _, rest = full.partition("://")
+    if scheme.lower() not in _UPGRADED_FROM:
+        raise ValueError(f"{url!r} is not a ws or wss URL")
+    return parse_target(f"{_UPGRADED_FROM[scheme.lower()]}://{rest}")._replace(url=full)
 
 
 def join_target(base: Target, location: str) -> Target:

@@ -14,7 +14,7 @@ from exporter.model import Endpoint, Probe, Result
 from exporter.net import Attempt, parse_route
 from exporter.options import File, Parsed, Secret, SecretText, parse_secret, read_secret
 
-SUPPORTS = frozenset({"grpc", "http", "tcp"})
+SUPPORTS = frozenset({"grpc", "http", "tcp", "websocket"})
 
 
 def _parse_url(found: Any, folder: Path) -> Secret:
