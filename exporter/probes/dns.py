@@ -9,7 +9,7 @@ match is `body`, what is no DNS message is `protocol`. Phases: resolve, connect,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -22,10 +22,11 @@ import dns.rdatatype
 import dns.rrset
 
 from exporter import net as network
+from exporter.assertions.records import ANY, Records, record_fault
 from exporter.errors import ProbeError
 from exporter.model import Endpoint, Family, Reason, Result
 from exporter.net import Attempt, query
-from exporter.options import IPProtocol, Parsed, Pattern, TLSConfig, compiled
+from exporter.options import IPProtocol, Parsed, TLSConfig
 
 _PHASES = {"resolve": ("resolve",), "connect": ("connect", "tls"), "request": ("request",)}
 """blackbox_exporter's phases, and which of ours each covers."""
@@ -61,16 +62,6 @@ Code = Annotated[str, _named("DNS response code", dns.rcode.from_text)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
-    """What the records of a section must (not) match, each as one line of text, fields parted by tabs."""
-
-    fail_if_matches_regexp: tuple[Pattern, ...] = ()
-    fail_if_all_match_regexp: tuple[Pattern, ...] = ()
-    fail_if_not_matches_regexp: tuple[Pattern, ...] = ()
-    fail_if_none_matches_regexp: tuple[Pattern, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """blackbox_exporter's keys."""
 
@@ -85,9 +76,9 @@ class Options:
     preferred_ip_protocol: IPProtocol = "ip6"
     ip_protocol_fallback: bool = True
     valid_rcodes: tuple[Code, ...] = ("NOERROR",)
-    validate_answer_rrs: Records = Records()
-    validate_authority_rrs: Records = Records()
-    validate_additional_rrs: Records = Records()
+    validate_answer_rrs: Records = ANY
+    validate_authority_rrs: Records = ANY
+    validate_additional_rrs: Records = ANY
 
     def __post_init__(self) -> None:
         if self.dns_over_tls and self.transport_protocol != "tcp":
@@ -185,24 +176,8 @@ def _judge(options: Options, answer: dns.message.Message) -> None:
         raise ProbeError(Reason.STATUS, f"the server answered {code}, wanted {' or '.join(options.valid_rcodes)}")
     for section in _SECTIONS:
         rules: Records = getattr(options, f"validate_{section}_rrs")
-        _judge_records(section, rules, list(_lines(getattr(answer, section))))
-
-
-_RULES: dict[str, Callable[[Sequence[Sequence[bool]]], bool]] = {
-    "fail_if_matches_regexp": lambda rows: any(map(any, rows)),
-    "fail_if_all_match_regexp": lambda rows: not all(map(all, rows)),
-    "fail_if_not_matches_regexp": lambda rows: not all(row and all(row) for row in rows),
-    "fail_if_none_matches_regexp": lambda rows: not any(map(any, rows)),
-}
-"""When each rule fails; `rows` says for each pattern which of the section's records it matches."""
-
-
-def _judge_records(section: str, rules: Records, lines: list[str]) -> None:
-    for rule, fails in _RULES.items():
-        patterns: tuple[str, ...] = getattr(rules, rule)
-        if patterns and fails([[compiled(pattern).search(line) is not None for line in lines] for pattern in patterns]):
-            found = "; ".join(lines[:5]) or "no record"
-            raise ProbeError(Reason.BODY, f"{rule} {list(patterns)}: the {section} section has {found}")
+        if (fault := record_fault(section, rules, list(_lines(getattr(answer, section))))) is not None:
+            raise ProbeError(Reason.BODY, fault)
 
 
 def _lines(section: Iterable[dns.rrset.RRset]) -> Iterable[str]:
