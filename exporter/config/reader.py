@@ -24,7 +24,7 @@ class Reader:
 
     def __init__(self, root: Block) -> None:
         self.root = root
-        self._found: dict[tuple[Place, str], Mistake] = {}
+        self._found: dict[tuple[Place, str | int, str], Mistake] = {}
 
     @property
     def mistakes(self) -> list[Mistake]:
@@ -36,7 +36,8 @@ class Reader:
     def wrong(self, route: Route, message: str) -> None:
         """Keep a mistake about the value at `route`."""
         place = self.place(route)
-        self._found.setdefault((place, message), Mistake(place[0], place[1], spell(route), message))
+        key = route[-1] if route else ""  # several keys may be missing at one place
+        self._found.setdefault((place, key, message), Mistake(place[0], place[1], spell(route), message))
 
     def read(self, shape: Any, block: Any, route: Route, file: str | None = None) -> Any:
         """The block as a `shape`, or None; an absent block is an empty one."""

@@ -40,9 +40,11 @@ def text(root: Block) -> str:
     return write(_plain(root))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, secret: bool = False) -> Any:
+    """`secret` is whether the lists in a block are, because its key is a header's name."""
     if isinstance(value, Block):
-        return {key: _entry(value, key, key.lower() in _HEADERS) for key in value}
+        lists = {key for key in value if secret and isinstance(value[key], Items)}
+        return {key: _entry(value, key, key in lists or key.lower() in _HEADERS) for key in value}
     if isinstance(value, Items):
         return [_entry(value, index, False) for index in range(len(value))]
     return value
@@ -52,4 +54,4 @@ def _entry(container: Any, key: str | int, secret: bool) -> Any:
     value = container.shown.get(key, container[key])
     if secret and not isinstance(value, Block):
         return [_MASK for _ in value] if isinstance(value, Items) else _MASK
-    return _CREDENTIALS.sub(_MASK, value) if isinstance(value, str) else _plain(value)
+    return _CREDENTIALS.sub(_MASK, value) if isinstance(value, str) else _plain(value, secret)
