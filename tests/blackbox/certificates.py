@@ -1,4 +1,4 @@
-"""Certificates with more to them than those of a plain authority: an intermediate, long subjects, all kinds of names."""
+"""Certificates with more to them than a plain authority's: an intermediate, long subjects, all kinds of names."""
 
 from __future__ import annotations
 
