@@ -59,6 +59,8 @@ def named(module: Module, hostname: str) -> Module:
     options = module.options
     if not hostname:
         return module
+    if not hostname.isprintable() or " " in hostname:
+        raise ValueError(f"{hostname!r} is not a host name")
     if hasattr(options, "headers"):
         given = next((value for name, value in options.headers.items() if name.lower() == "host"), hostname)
         if given != hostname:

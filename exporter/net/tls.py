@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.errors import ProbeError
 from exporter.model import Family, Reason, SampleKey
+from exporter.net.names import cipher_suite, distinguished
 from exporter.options import TLSConfig
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ _SPOKEN = {"TLSv1": "TLS 1.0", "TLSv1.1": "TLS 1.1", "TLSv1.2": "TLS 1.2", "TLSv
 
 
 class CertificateFacts(NamedTuple):
-    """Of one certificate: times in unix seconds, names as RFC 4514 texts, the rest in lower-case hex."""
+    """Of one certificate: times in unix seconds, names as Go writes them, the rest in lower-case hex."""
 
     not_after: float
     fingerprint: str
@@ -60,12 +62,13 @@ class Contexts:
     """Client contexts of one process; `ca_file` replaces the system's store where a tls_config names no CA."""
 
     def __init__(self, ca_file: str | None = None) -> None:
-        self._ca_file = ca_file
+        self.ca_file = ca_file
         self._made: dict[tuple[TLSConfig, tuple[str, ...]], ssl.SSLContext] = {}
 
     def get(self, config: TLSConfig, protocols: tuple[str, ...]) -> ssl.SSLContext:
         """The context for `config` that offers `protocols` by ALPN; ProbeError `internal` when a file is unusable."""
-        key = (config, protocols)
+        # Not by the name that is asked for: it is no part of a context, and a stranger may ask for any.
+        key = (replace(config, server_name=None) if config.server_name else config, protocols)
         if key not in self._made:
             try:
                 self._made[key] = self._build(config, protocols)
@@ -79,7 +82,7 @@ class Contexts:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         else:
-            _trust(context, config, self._ca_file)
+            _trust(context, config, self.ca_file)
         _bound_versions(context, config)
         if config.cert or config.cert_file:
             _load_client_certificate(context, config)
@@ -145,11 +148,16 @@ def read_certificate(der: bytes) -> CertificateFacts:
     return CertificateFacts(
         not_after=certificate.not_valid_after_utc.timestamp(),
         fingerprint=certificate.fingerprint(SHA256()).hex(),
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
+        subject=distinguished(certificate.subject),
+        issuer=distinguished(certificate.issuer),
         alternatives=_alternatives(certificate),
-        serial=f"{certificate.serial_number:x}",
+        serial=_serial(certificate.serial_number),
     )
+
+
+def _serial(number: int) -> str:
+    """Whole bytes, as blackbox_exporter writes it: `0abc`, not `abc`."""
+    return number.to_bytes((number.bit_length() + 7) // 8, "big").hex()
 
 
 def _alternatives(certificate: Certificate) -> str:
@@ -193,11 +201,9 @@ def certificate_samples(sent: tuple[bytes, ...], verified: tuple[bytes, ...]) ->
     return samples
 
 
-def session_samples(sock: ssl.SSLSocket) -> dict[SampleKey, float]:
-    """The version and cipher families of a finished handshake."""
-    version = sock.version() or ""
-    cipher = sock.cipher()
+def session_samples(version: str, cipher: str) -> dict[SampleKey, float]:
+    """The version and cipher families of a finished handshake, both as OpenSSL names them."""
     return {
         ("probe_tls_version_info", _SPOKEN.get(version, version)): 1.0,
-        ("probe_tls_cipher_info", cipher[0] if cipher else ""): 1.0,
+        ("probe_tls_cipher_info", cipher_suite(cipher) if cipher else ""): 1.0,
     }

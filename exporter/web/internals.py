@@ -77,6 +77,7 @@ async def internals(request: web.Request) -> web.Response:
         schedule=_schedule(site.own, numbers, len(site.store.records)),
         process=_process(numbers),
         files=site.files,
+        prober=site.prober,
         applied_at=numbers["outage_exporter_config_last_reload_success_timestamp_seconds"],
         mistakes=site.own.mistakes,
         reports=_reports(site.intake),

@@ -37,7 +37,10 @@ class _Flight:
 
 
 class Prober:
-    """`file` is that of the modules, `offset` the seconds of a scrape's time that are left for the way."""
+    """`file` is that of the modules, `offset` the seconds of a scrape's time that are left for the way.
+
+    `running` probes are waited for by `waiting` requests.
+    """
 
     def __init__(self, ask: Ask, file: Path, offset: float, limit: int, kept: int) -> None:
         self.file = file
@@ -46,6 +49,7 @@ class Prober:
         self.modules: Mapping[str, Module] = {}
         self.history = History(kept)
         self.running = 0
+        self.waiting = 0
         self._ask = ask
         self._flights: dict[_Key, _Flight] = {}
 
@@ -61,10 +65,12 @@ class Prober:
         if flight is None or flight.deadline > asyncio.get_running_loop().time() + within:
             flight = self._begin(key, module, within)
         flight.waiting += 1
+        self.waiting += 1
         try:
             # Shielded, because who goes away must not take the result from the others.
             return await asyncio.shield(flight.probed)
         finally:
+            self.waiting -= 1
             flight.waiting -= 1
             if not flight.waiting and not flight.result.done():
                 self._forget(key, flight)
