@@ -14,7 +14,7 @@ FLOORS = (
     "model+readings",
     "errors | kinds | languages",
     "options",
-    "logs | assertions | spikes",
+    "logs | assertions | spikes | exposition+deduction",
     "net",
     "client+request+exchange+dialogue+budget+strangers | fetch",
     "probes | regions | signals",
