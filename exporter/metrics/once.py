@@ -7,6 +7,7 @@ feature, endpoint or region here: a target that somebody asks for has none.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from types import MappingProxyType
 
@@ -63,6 +64,7 @@ _ALWAYS: MappingProxyType[str, tuple[SampleKey, ...]] = MappingProxyType(
         "http": (
             *("probe_failed_due_to_regex", "probe_http_content_length", "probe_http_redirects", "probe_http_ssl"),
             *("probe_http_status_code", "probe_http_uncompressed_body_length", "probe_http_version"),
+            ("probe_http_duration_seconds", "resolve"),
         ),
         "tcp": ("probe_failed_due_to_regex", "probe_failed_due_to_bytes"),
         "unix": ("probe_failed_due_to_regex", "probe_failed_due_to_bytes"),
@@ -75,6 +77,14 @@ _ALWAYS: MappingProxyType[str, tuple[SampleKey, ...]] = MappingProxyType(
     }
 )
 """What is there, as 0, even of a probe that ended before it began."""
+
+_RESOLVED = ("probe_dns_lookup_time_seconds", "probe_ip_addr_hash", "probe_ip_protocol")
+"""There as 0 when a target makes no sense, so that no series of it ends."""
+
+_UNVERIFIED_KINDS = frozenset({"http", "tcp", "unix"})
+_CHAIN_EXPIRY = "probe_ssl_last_chain_expiry_timestamp_seconds"
+_YEAR_ONE = -62135596800
+"""Go's time of nothing: when the last of no verified chain expires, with insecure_skip_verify."""
 
 
 def page(module: Module, result: Result, timeout: float, openmetrics: bool) -> bytes:
@@ -91,12 +101,21 @@ def page(module: Module, result: Result, timeout: float, openmetrics: bool) -> b
             lines[key] += f"{key} {text.number(value)}\n"
         else:
             lines[key[0]] += f"{_series(key, _labels(module, key[0]))} {text.number(value)}\n"
-    for key in _ALWAYS.get(module.kind, ()):
-        if key not in samples:
-            lines[key if isinstance(key, str) else key[0]] += f"{_series_of(module, key)} 0\n"
+    for key, value in _unsaid(module.kind, samples):
+        lines[key if isinstance(key, str) else key[0]] += f"{_series_of(module, key)} {value}\n"
     end = "# EOF\n" if openmetrics else ""
     families = [_header(name, module.kind, openmetrics) + lines[name] for name in sorted(lines)]
     return text.encode("".join((*families, end)))
+
+
+def _unsaid(kind: str, samples: Mapping[SampleKey, float]) -> Iterator[tuple[SampleKey, int]]:
+    """What blackbox_exporter shows where there was nothing to see."""
+    yield from ((key, 0) for key in _ALWAYS.get(kind, ()) if key not in samples)
+    if not samples and kind != "unix":
+        yield from ((key, 0) for key in _RESOLVED)
+    session = any(key[0] == "probe_tls_version_info" for key in samples)
+    if session and kind in _UNVERIFIED_KINDS and _CHAIN_EXPIRY not in samples:
+        yield _CHAIN_EXPIRY, _YEAR_ONE
 
 
 def _series_of(module: Module, key: SampleKey) -> str:
