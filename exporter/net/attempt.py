@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from exporter.errors import ProbeError
 from exporter.model import Family, NetworkOptions, Quota, Reason, Result, SampleKey
@@ -36,6 +36,8 @@ FAMILIES = (
 )
 
 _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
+
+Dialled = TypeVar("Dialled")
 
 
 class Network:
@@ -86,6 +88,11 @@ class Attempt:
     def quota(self) -> Quota:
         """What those who count may be asked."""
         return self._network.quota
+
+    @property
+    def contexts(self) -> tls.Contexts:
+        """The TLS contexts of the process."""
+        return self._network.contexts
 
     def aside(self) -> Attempt:
         """Another attempt on this network, for what is asked on the way: it has what is left of the time, and its
@@ -159,11 +166,14 @@ class Attempt:
         if self.route is not None:
             self._guard.check_unresolved(host)
             return await self._dial_route(self.route, host, port, forward)
+        return await self.first_of(host, addresses, lambda address: self._dial_address(address, port, source))
+
+    async def first_of(self, host: str, addresses: Sequence[str], dial: Callable[[str], Awaitable[Dialled]]) -> Dialled:
+        """What `dial` makes of the first of `addresses` that lets us, each in its share of the time."""
         failure: ProbeError | None = None
         for place, address in enumerate(addresses):
-            dialled = self._dial_address(address, port, source)
             try:
-                return await self._within_share(dialled, address, len(addresses) - place)
+                return await self._within_share(dial(address), address, len(addresses) - place)
             except ProbeError as error:
                 failure = failure or error
                 if error.reason is Reason.INTERNAL:
@@ -186,10 +196,25 @@ class Attempt:
             await stream.start_tls(context, name)
         except (ssl.SSLError, OSError) as error:
             if stream.tls is not None:
-                self._note_certificates(tls.peer_chain(stream.tls, verified=False))
+                self.note_tls(None, tls.peer_chain(stream.tls, verified=False))
             raise _tls_error(error, stream.peer) from error
         assert stream.tls is not None
         self._note_session(stream.tls, verified=not config.insecure_skip_verify)
+
+    def note_tls(
+        self, spoken: tuple[str, str] | None, sent: tuple[bytes, ...], verified: tuple[bytes, ...] = ()
+    ) -> None:
+        """Take what a handshake told: version and cipher, None when it failed; DER of the certificates that were sent
+        and of the chain that was verified."""
+        if spoken is not None:
+            self.samples.update(tls.session_samples(*spoken))
+            self.facts["tls"] = " ".join(spoken)
+        self.samples.update(tls.certificate_samples(sent, verified))
+        self.facts["certificate"] = tls.describe(sent[0]) if sent else "none"
+
+    def note_datagram(self, socket: Datagram) -> None:
+        """Take which clock stamped what came by datagrams."""
+        self.samples["probe_clock_info", "kernel" if socket.kernel_clock else "user"] = 1.0
 
     def note_stream(self, stream: Stream) -> None:
         """Take what the kernel knows of a stream that has done its work."""
@@ -217,7 +242,7 @@ class Attempt:
         self.note_address(address)
         return open_echo(address, source, hop_limit, dont_fragment, self.clock)
 
-    async def _within_share(self, dialled: Awaitable[Stream], address: str, left: int) -> Stream:
+    async def _within_share(self, dialled: Awaitable[Dialled], address: str, left: int) -> Dialled:
         # An address that swallows packets must leave time for the next one.
         if left == 1:
             return await dialled
@@ -279,15 +304,9 @@ class Attempt:
         return stream
 
     def _note_session(self, session: ssl.SSLSocket, verified: bool) -> None:
-        sent = tls.peer_chain(session, verified=False)
+        spoken = (session.version() or "", (session.cipher() or ("",))[0])
         chain = tls.peer_chain(session, verified=True) if verified else ()
-        self.samples.update(tls.session_samples(session))
-        self.facts["tls"] = f"{session.version()} {(session.cipher() or ('',))[0]}"
-        self._note_certificates(sent, chain)
-
-    def _note_certificates(self, sent: tuple[bytes, ...], verified: tuple[bytes, ...] = ()) -> None:
-        self.samples.update(tls.certificate_samples(sent, verified))
-        self.facts["certificate"] = tls.describe(sent[0]) if sent else "none"
+        self.note_tls(spoken, tls.peer_chain(session, verified=False), chain)
 
 
 @lru_cache(maxsize=4096)

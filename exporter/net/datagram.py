@@ -41,7 +41,7 @@ class Datagram:
         self._clock = clock
         self._sent = b""
         self._loop = asyncio.get_running_loop()
-        ask_for_stamps(sock)
+        self.kernel_clock = ask_for_stamps(sock)
 
     @property
     def privileged(self) -> bool:

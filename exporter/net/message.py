@@ -1,13 +1,15 @@
-"""An HTTP request and the head of its answer, the same for HTTP/1.1 and HTTP/2."""
+"""An HTTP request and the head of its answer, the same for every version."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from typing import Protocol
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
+from exporter.net.body import Body
 
 HEAD_LIMIT = 65536
 """Bytes of header fields, of all answers together, that are read before giving up."""
@@ -47,6 +49,16 @@ class Request:
         if self.body:
             block.append(("content-length", str(len(self.body))))
         return [(name.encode(), value.encode()) for name, value in block]
+
+
+class Conversation(Protocol):
+    """One request on one connection, the same for every version of HTTP; ProbeError says what the peer did wrong."""
+
+    async def ask(self, request: Request) -> Answer:
+        """Send the request and return the head of its answer."""
+
+    async def read(self, body: Body) -> float | None:
+        """Read the body into `body`; return when its last byte came, None when only the closing told that it ended."""
 
 
 class Answer:

@@ -1,4 +1,4 @@
-"""HTTP: one request and its redirects, over HTTP/1.1 or HTTP/2, and everything that the answer must hold.
+"""HTTP: one request and its redirects, over HTTP/1.1, HTTP/2 or HTTP/3, and everything that the answer must hold.
 
 Options, metrics and their meaning are blackbox_exporter's http prober's. Ours besides: ranges of
 statuses, assertions on JSON, `addresses`, and `blocked`, what a bot wall looks like: it is looked
@@ -9,7 +9,9 @@ patterns leave CEL nothing to read.
 
 A wrong status is `status`; what headers and body lack is `body`; a wrong scheme is `tls`; an answer
 that is no HTTP, is cut short or never comes before the connection closes is `protocol`. One request
-a hop, never repeated. Each hop is resolved, guarded and timed; phases are sums over the hops.
+a hop, never repeated. Each hop is resolved, guarded and timed; phases are sums over the hops. With
+`enable_http3` every hop goes by QUIC and an http URL is taken for https: the handshake is phase
+`tls`, `connect` is next to nothing, and who does not answer by QUIC at all is `connect`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Literal
 
 from exporter import net as network
@@ -42,7 +45,7 @@ from exporter.net import Attempt, Stream, http1, http2
 from exporter.net.body import EXCERPT, Body
 from exporter.net.cookies import Jar
 from exporter.net.hops import Hops
-from exporter.net.message import Answer, Request
+from exporter.net.message import Answer, Conversation, Request
 from exporter.net.target import Target, join_target, parse_target
 from exporter.options import IPProtocol, Pattern, Size, StatusRanges
 from exporter.request import RequestConfig, changes, identity, make_request
@@ -101,12 +104,22 @@ class Options(RequestConfig):
 
     def __post_init__(self) -> None:
         RequestConfig.__post_init__(self)
-        if self.enable_http3 and self.enable_http2:
-            raise ValueError("enable_http3 needs enable_http2: false, because it is HTTP/3 and nothing else")
+        if self.enable_http3:
+            self._check_http3()
         for version in self.valid_http_versions:
             if self.enable_http3 != (version == "HTTP/3.0"):
                 wanted = "cannot come with" if self.enable_http3 else "needs"
                 raise ValueError(f"{version} in valid_http_versions {wanted} enable_http3")
+
+    def _check_http3(self) -> None:
+        if self.enable_http2:
+            raise ValueError("enable_http3 needs enable_http2: false, because it is HTTP/3 and nothing else")
+        if find_spec("aioquic") is None:
+            raise ValueError("enable_http3 needs the extra http3: pip install 'outage-exporter[http3]'")
+        if self.proxy_url:
+            raise ValueError("enable_http3 cannot come with proxy_url: it goes by UDP, which no proxy here carries")
+        if self.tls_config.max_version not in (None, "TLS13"):
+            raise ValueError("enable_http3 needs TLS13, which tls_config.max_version forbids")
 
     @property
     def asserts_body(self) -> bool:
@@ -227,23 +240,37 @@ class _Walk:
         net, route = self.net, self.net.route
         forward = route is not None and route.protocol == "http" and target.scheme == "http"
         self.hops.enter(target.url)
+        if self.options.enable_http3:
+            return await self._hop_by_quic(target, addresses)
         stream = await net.dial(self.via or target.host, target.port, addresses, forward=forward)
         try:
-            conversation = await self._converse(stream, target)
-            answer = await conversation.ask(self._request(target, forward))
-            self._take(answer, target, forward)
-            location = answer.first(b"location") if answer.status in _REDIRECTS else None
-            if location:
-                self.redirects += 1
-                if self.options.follows and self.redirects <= _REDIRECT_LIMIT:
-                    return location
-            await self._judge(conversation, answer, readable=not location)
-            return None
+            return await self._exchange(await self._converse(stream, target), target, forward)
         finally:
             net.note_stream(stream)
             stream.close()
 
-    async def _converse(self, stream: Stream, target: Target) -> http1.Conversation | http2.Conversation:
+    async def _hop_by_quic(self, target: Target, addresses: Sequence[str]) -> str | None:
+        from exporter.net import http3  # lazily, because the library is an extra
+
+        if target.scheme != "https":
+            raise ProbeError(Reason.PROTOCOL, f"{target.url[:200]} is not https, and HTTP/3 is nothing else")
+        self.ssl = True
+        config, host = identity(self.options, target.host, target.host == self.first.host)
+        async with http3.connected(self.net, config, host, addresses, target.port) as conversation:
+            return await self._exchange(conversation, target, forward=False)
+
+    async def _exchange(self, conversation: Conversation, target: Target, forward: bool) -> str | None:
+        answer = await conversation.ask(self._request(target, forward))
+        self._take(answer, target, forward)
+        location = answer.first(b"location") if answer.status in _REDIRECTS else None
+        if location:
+            self.redirects += 1
+            if self.options.follows and self.redirects <= _REDIRECT_LIMIT:
+                return location
+        await self._judge(conversation, answer, readable=not location)
+        return None
+
+    async def _converse(self, stream: Stream, target: Target) -> Conversation:
         options = self.options
         self.ssl = target.scheme == "https"
         if self.ssl:
@@ -280,9 +307,7 @@ class _Walk:
         if forward and answer.status == 407:
             raise ProbeError(Reason.VANTAGE, f"{self.net.route} asks for other credentials (status 407)")
 
-    async def _judge(
-        self, conversation: http1.Conversation | http2.Conversation, answer: Answer, readable: bool
-    ) -> None:
+    async def _judge(self, conversation: Conversation, answer: Answer, readable: bool) -> None:
         options = self.options
         self.body = body = Body(options.compression, options.body_size_limit, whole=options.judges_body)
         broken: ProbeError | None = None
@@ -404,6 +429,8 @@ class _Walk:
 def _plan(url: str, options: Options) -> tuple[Target, Request | None]:
     """The target, and the request to it when it is the same each time."""
     target = parse_target(url)
+    if options.enable_http3 and target.scheme == "http":
+        target = parse_target(f"https{target.url[4:]}")
     if changes(options):
         return target, None
     return target, make_request(target, options, options.method, target.path)
