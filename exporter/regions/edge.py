@@ -53,7 +53,7 @@ def _parse_subnet(found: Any, folder: Path = Path()) -> str:
         raise ValueError(f"{found!r} is not a subnet such as 203.0.113.0/24 or 2001:db8::/56: {error}") from None
     longest = _LONGEST[clients.version]
     if not 0 < clients.prefixlen <= longest:
-        raise ValueError(f"{found!r} is none of /1 to /{longest}: resolvers take no more of a client's address")
+        raise ValueError(f"{found!r} must have a length of 1 to {longest}: resolvers take no more of an address")
     return str(clients)
 
 
@@ -76,9 +76,14 @@ def faults(options: Options, endpoints: Iterable[Endpoint]) -> Iterator[tuple[tu
         if endpoint.service != CONTROLS and as_literal(_host(endpoint.target)):
             said = f"{name} has an address as its target, which is the same for every subnet"
             yield (), f"{said}; name the other regions under its `regions`"
-        if getattr(endpoint.options, "proxy_url", None):
-            said = f"{name} has a proxy_url, so that no edge would be reached from here"
+        if _has_proxy(endpoint.options):
+            said = f"{name} goes through a proxy of its own, so that no edge would be reached from here"
             yield (), f"{said}; name the other regions under its `regions`"
+
+
+def _has_proxy(options: Any) -> bool:
+    client = getattr(options, "http_config", options)
+    return bool(getattr(client, "proxy_url", None) or getattr(client, "proxy_from_environment", False))
 
 
 def _host(target: str) -> str:

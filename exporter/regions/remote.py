@@ -74,7 +74,7 @@ def _parse_url(found: Any, folder: Path = Path()) -> str:
         raise ValueError(f"{found!r} is not a URL; write http:// or https://, a host and a path")
     parse_target(found)
     if urlsplit(found).path in ("", "/"):
-        raise ValueError(f"{found!r} has no path; it is mostly {found.rstrip('/')}/probe")
+        raise ValueError(f"{found!r} has no path; a prober's is mostly {found.rstrip('/')}/probe")
     return found
 
 
@@ -116,8 +116,8 @@ def faults(options: Options, endpoints: Iterable[Endpoint]) -> Iterator[tuple[tu
     names = {f"{endpoint.service}/{endpoint.name}": endpoint for endpoint in endpoints}
     for name, endpoint in names.items():
         if options.module(endpoint) is None:
-            said = f"no module is said for {endpoint.kind}, which {name} is"
-            yield (), f"{said}; add one under `modules`, such as {endpoint.kind}: {endpoint.kind}_example"
+            said = f"modules says none for {endpoint.kind}, the kind of {name}"
+            yield (), f"{said}; add `{endpoint.kind}: MODULE`, or `{name}: MODULE`"
     for name in options.modules:
         if "/" in name and name not in names:
             yield ("modules", name), f"{name} is no endpoint that runs in this region; write service/endpoint"
