@@ -18,6 +18,9 @@ CONTROLS = "controls"
 OBJECTIVE = 0.995
 """The share of good probes that a service promises when its configuration does not say."""
 
+GLOBALPING = "https://api.globalping.io"
+"""Where its API is."""
+
 Buckets = bool | Literal["phases"]
 """Which durations are counted in buckets: none, those of attempts, or those of each phase of HTTP too."""
 
@@ -257,7 +260,7 @@ class Quota:
     tests_per_hour: int = 0
     token: str | None = None
     token_file: str | None = None
-    url: str = "https://api.globalping.io"
+    url: str = GLOBALPING
     ledger: str | None = None
 
 

@@ -74,8 +74,9 @@ def test_an_error_lists_all_mistakes_and_says_that_nothing_was_applied(tmp_path:
     with pytest.raises(ConfigError) as caught:
         config.load([path], {})
     homepage = "services.tiktok.features.feed.endpoints.homepage"
+    kinds_of_region = "edge, globalping, local, proxy, remote"
     assert str(caught.value).splitlines() == [
-        f"{path}:3: regions.here.kind: 'locall' is not a kind of region (local, proxy); did you mean local?",
+        f"{path}:3: regions.here.kind: 'locall' is not a kind of region ({kinds_of_region}); did you mean local?",
         f"{path}:5: controls.gstatic.ulr: unknown key; did you mean url?",
         f"{path}:5: controls.gstatic.url: missing key; write a url, or a kind and a target",
         f"{path}:12: {homepage}.ulr: unknown key; did you mean url?",

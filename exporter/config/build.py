@@ -7,10 +7,10 @@ reported once and not again as its consequences.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter import kinds, model
-from exporter.config import alternatives, shapes, signals
+from exporter.config import alternatives, metered, shapes, signals
 from exporter.config.addresses import PAGES
 from exporter.config.endpoint import Endpoints, Scope
 from exporter.config.reader import Reader
@@ -20,28 +20,57 @@ from exporter.config.tree import Block, Place, Route
 def build(reader: Reader) -> model.Config:
     """The configuration without `shown`; worth something only when the reader then has no mistakes."""
     defaults = reader.read(shapes.Defaults, reader.root.get("defaults"), ("defaults",))
-    network = _network(reader)
+    quota = metered.read_quota(reader)
     regions = dict(_regions(reader))
     builder = _Builder(reader, Endpoints(reader, regions))
     scope = Scope(((("defaults",), defaults),))
     services = tuple(builder.services(scope))
     controls = tuple(builder.controls(scope))
+    pairs = _pairs(builder.pairs, controls, quota)
     alternatives.check(reader, services)
     listened = tuple(signals.signals(reader, services))
     signals.check_upstreams(reader, services)
     if not reader.mistakes:
         # Of an endpoint that is wrong nobody knows what a region would make of it.
-        _check_regions(reader, regions.values(), builder.pairs)
+        _check_regions(reader, regions.values(), pairs)
+        _check_metered(reader, regions.values(), pairs, quota)
     return model.Config(
         services=services,
         controls=controls,
-        regions=tuple(region for region in regions.values() if region),
-        pairs=tuple(builder.pairs),
-        network=network,
+        regions=tuple(region for region in regions.values() if region and _stays(region, pairs)),
+        pairs=pairs,
+        network=_network(reader, quota if any(metered.is_metered(pair.region) for pair in pairs) else None),
         signals=listened,
         histograms=defaults.histograms if defaults else True,
         browser_controls=_browser_controls(reader),
     )
+
+
+def _pairs(
+    found: Sequence[model.Pair], controls: Sequence[model.Endpoint], quota: model.Quota | None
+) -> tuple[model.Pair, ...]:
+    """What runs: without what is metered when that is off, else with its controls and as often as it may."""
+    if quota is None:
+        return tuple(pair for pair in found if not metered.is_metered(pair.region))
+    return tuple(metered.paced([*found, *metered.watched(found, controls)], quota))
+
+
+def _stays(region: model.Region, pairs: Sequence[model.Pair]) -> bool:
+    """Of those that are metered only where something runs: nothing else would ever tell whether they see."""
+    return not metered.is_metered(region) or any(pair.region is region for pair in pairs)
+
+
+def _check_metered(
+    reader: Reader,
+    regions: Iterable[model.Region | None],
+    pairs: Sequence[model.Pair],
+    quota: model.Quota | None,
+) -> None:
+    if quota is None and all(map(metered.is_metered, regions)):
+        reader.wrong(("globalping",), "off, and then no region is left")
+    seeing = {pair.region.name for pair in pairs if pair.endpoint.service == model.CONTROLS}
+    for region in dict.fromkeys(pair.region for pair in pairs if pair.region.name not in seeing):
+        reader.wrong(("controls",), f"none that region {region.name} ({region.kind}) carries; add one with a url")
 
 
 def _browser_controls(reader: Reader) -> tuple[str, ...]:
@@ -52,12 +81,13 @@ def _browser_controls(reader: Reader) -> tuple[str, ...]:
     return found.browser_controls if found else ()
 
 
-def _network(reader: Reader) -> model.NetworkOptions:
+def _network(reader: Reader, quota: model.Quota | None) -> model.NetworkOptions:
     block = reader.root.get("network")
     # Several files may each hold a part of this section: its one path starts at the file that names it.
     file = block.places.get("ca_file", block.place)[0] if isinstance(block, Block) else None
     network = reader.read(shapes.Network, block, ("network",), file) or shapes.Network()
-    return model.NetworkOptions(network.nameservers, network.ca_file, network.allow, network.deny)
+    options = model.NetworkOptions(network.nameservers, network.ca_file, network.allow, network.deny)
+    return replace(options, quota=quota) if quota else options
 
 
 def _regions(reader: Reader) -> Iterator[tuple[str, model.Region | None]]:

@@ -9,6 +9,7 @@ from typing import Any
 from exporter import kinds, model
 from exporter.config import sentences, shapes
 from exporter.config.addresses import check_url
+from exporter.config.metered import is_metered
 from exporter.config.reader import Reader
 from exporter.config.tree import Block, Route
 
@@ -45,7 +46,7 @@ class Endpoints:
         keys = self.reader.read(shapes.endpoint(), block, route)
         scope = scope.within(route, keys)
         interval, timeout = self._times(scope)
-        regions = self._where(scope)
+        regions = self._where(scope, bool(keys and keys.globalping))
         kind = self._kind(block, route)
         if kind is None:
             return None
@@ -66,8 +67,8 @@ class Endpoints:
             self.reader.wrong(max(also_at, at, key=lambda route: (len(route), self.reader.place(route))), message)
         return interval, timeout
 
-    def _where(self, scope: Scope) -> list[model.Region]:
-        """The regions that the nearest `regions` names, else all."""
+    def _where(self, scope: Scope, metered: bool) -> list[model.Region]:
+        """The regions that the nearest `regions` names, else all that are not metered; those too, when it says so."""
         route, chosen = scope.find("regions")
         if route and chosen is None:
             return []
@@ -76,7 +77,9 @@ class Endpoints:
         for index, name in enumerate(chosen or ()):
             if name not in self.regions:
                 self.reader.wrong((*route, index), sentences.not_one(name, "a region", self.regions))
-        names = self.regions if chosen is None else dict.fromkeys(chosen)
+        counted = [name for name, region in self.regions.items() if is_metered(region)]
+        names = [name for name in self.regions if name not in counted] if chosen is None else chosen
+        names = dict.fromkeys((*names, *counted) if metered else names)
         return [region for name in names if (region := self.regions.get(name))]
 
     def _kind(self, block: Block, route: Route) -> str | None:

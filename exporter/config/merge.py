@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from exporter.config.sentences import must_be, unknown_key
-from exporter.config.shapes import LISTS, SECTIONS
+from exporter.config.shapes import LISTS, OFF, SECTIONS, SWITCHES
 from exporter.config.tree import Block, Items, Place
 from exporter.errors import Mistake
 
@@ -23,7 +23,11 @@ def _join(root: Block, file: Block, sections: Sequence[str]) -> Iterator[Mistake
         if name not in sections:
             yield Mistake(place[0], place[1], name, unknown_key(name, sections))
         elif name in LISTS:
-            yield from _take_list(root, file, name)
+            yield from _take_whole(root, file, name, isinstance(section, Items), "a list")
+        elif name in SWITCHES:
+            yield from _take_whole(
+                root, file, name, section == OFF or isinstance(section, Block), f"{OFF} or a mapping"
+            )
         elif section is not None and not isinstance(section, Block):
             yield Mistake(place[0], place[1], name, must_be(["a mapping"], section))
         elif section:
@@ -32,12 +36,13 @@ def _join(root: Block, file: Block, sections: Sequence[str]) -> Iterator[Mistake
             yield from _join_section(joined, section, name)
 
 
-def _take_list(root: Block, file: Block, name: str) -> Iterator[Mistake]:
+def _take_whole(root: Block, file: Block, name: str, fits: bool, wanted: str) -> Iterator[Mistake]:
+    """A section that is not joined."""
     place = file.places[name]
     if file[name] is None:
         return
-    if not isinstance(file[name], Items):
-        yield Mistake(place[0], place[1], name, must_be(["a list"], file[name]))
+    if not fits:
+        yield Mistake(place[0], place[1], name, must_be([wanted], file[name]))
     elif name in root:
         yield _twice(name, root.places[name], place)
     else:

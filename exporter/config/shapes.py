@@ -21,7 +21,7 @@ from pydantic_core import core_schema
 
 from exporter import kinds, model
 from exporter.config.addresses import parse_asked, parse_link
-from exporter.options import Country, File, Nameserver, Parsed, Pattern, parse_duration
+from exporter.options import Country, File, Nameserver, Parsed, Pattern, SecretText, parse_duration
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -134,6 +134,7 @@ class Endpoint:
     timeout: Positive | None = None
     degraded_above: Positive | None = None
     regions: tuple[str, ...] | None = None
+    globalping: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +161,20 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Globalping:
+    """What it may be asked for; `off` in its place: nothing."""
+
+    tests_per_hour: Annotated[int, Field(ge=1)] | None = None
+    token: SecretText | None = None
+    token_file: File | None = None
+    url: Link = model.GLOBALPING
+
+    def __post_init__(self) -> None:
+        if self.token and self.token_file:
+            raise ValueError("set token or token_file, not both")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A whole file; several of them are merged by section."""
 
@@ -170,11 +185,16 @@ class Document:
     services: Annotated[Any, Later(lambda: dict[Name, Service])] = None
     signals: Annotated[Any, Later(lambda: dict[Name, _any_signal()])] = None
     browser_controls: AskedOfBrowsers = ()
+    globalping: Annotated[Any, Later(lambda: Globalping | Literal["off"])] = None
 
 
 SECTIONS = tuple(section.name for section in fields(Document))
 LISTS = ("browser_controls",)
 """Sections that are no mappings: one file has all of it."""
+
+OFF = "off"
+SWITCHES = ("globalping",)
+"""Sections that can be `off` instead: one file has all of it, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

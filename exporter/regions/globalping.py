@@ -70,13 +70,13 @@ def cost(endpoint: Endpoint, options: Options) -> int:
 def planned(endpoint: Endpoint, pace: float) -> Endpoint:
     """The endpoint as it runs here: every `pace` seconds or more rarely, with time to ask for what was found."""
     timeout = min(endpoint.timeout, asking.LONGEST) + PATIENCE
-    return replace(endpoint, interval=max(endpoint.interval, pace), timeout=timeout)
+    return replace(endpoint, interval=max(endpoint.interval, pace, 2 * timeout), timeout=timeout)
 
 
 def faults(options: Options, endpoints: Sequence[Endpoint]) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """What of these endpoints strangers cannot do."""
     for endpoint in endpoints:
-        if (fault := strangers.fault(endpoint)) is not None:
+        if endpoint.kind in SUPPORTS and (fault := strangers.fault(endpoint)) is not None:
             yield (), f"Globalping cannot probe {endpoint.service}.{endpoint.name}: {fault}"
 
 
