@@ -52,7 +52,7 @@ async def run_asked(module: Module, target: str, hostname: str, within: float, n
 
 
 def named(module: Module, hostname: str) -> Module:
-    """`module` for a target that is called `hostname`: in its Host header where it has headers, else in TLS alone.
+    """`module` for a target that is called `hostname`: in http's Host header, and elsewhere in TLS where it has that.
 
     ValueError when the module names another host.
     """
@@ -61,7 +61,7 @@ def named(module: Module, hostname: str) -> Module:
         return module
     if not hostname.isprintable() or " " in hostname:
         raise ValueError(f"{hostname!r} is not a host name")
-    if hasattr(options, "headers"):
+    if module.kind == "http":
         given = next((value for name, value in options.headers.items() if name.lower() == "host"), hostname)
         if given != hostname:
             raise ValueError(

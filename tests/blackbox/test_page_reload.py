@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.blackbox.asking import Asked, write_modules, write_quiet
+from tests.blackbox.asked import Asked, write_modules, write_quiet
 from tests.blackbox.held import Held
 from tests.servers.origin import Origin, Reply
 from tests.servers.program import until

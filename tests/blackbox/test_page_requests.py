@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.blackbox.asking import SCRAPE, Asked
+from tests.blackbox.asked import SCRAPE, Asked
 from tests.servers.origin import Origin, Reply
 from tests.servers.ports import free_port
 from tests.servers.program import run_command

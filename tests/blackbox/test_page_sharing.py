@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 import pytest_asyncio
 
-from tests.blackbox.asking import LOOPBACK, SCRAPE, Answer, Asked
+from tests.blackbox.asked import LOOPBACK, SCRAPE, Answer, Asked
 from tests.blackbox.held import Held
 from tests.servers.program import until
 
