@@ -166,7 +166,7 @@ class _Names:
     def _take(self, host: str, word: Word) -> list[str]:
         if "edge" not in self._net.facts:
             # As probe_ip_addr_hash, of the target and not of where it redirects to.
-            self._net.facts["edge"] = f"{word.localised[0]} of {host} for {self._options.subnet}, by {word.resolver}"
+            self._net.facts["edge"] = f"{word.localised[0]} of {host} for {self._options.subnet}"
             self._net.samples["probe_edge_info", word.localised[0], word.resolver, str(word.scope)] = 1.0
         return list(word.localised)
 

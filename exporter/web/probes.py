@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
+from exporter.model import Result
 from exporter.state import Record
 from exporter.web.site import SITE, html
 
@@ -29,7 +32,17 @@ async def probe(request: web.Request) -> web.Response:
     record = request.app[SITE].store.records.get((names["service"], names["endpoint"], names["region"]))
     if record is None:
         raise web.HTTPNotFound(reason="no such pair is configured; see /probes")
-    return html("probe.html", record=record)
+    return html("probe.html", record=record, moves=_moves(record.results))
+
+
+def _moves(results: Sequence[Result]) -> list[str]:
+    """Of each result, newest first: which edge it was sent to, and which the one before, when they are not the same."""
+    found, before = [], ""
+    for result in reversed(results):
+        edge = str(result.facts.get("edge", ""))
+        found.append(f"{edge}; it was {before}" if edge and before and edge != before else "")
+        before = edge or before
+    return found[::-1]
 
 
 def _wanted(record: Record, service: str, failing: bool) -> bool:
