@@ -41,10 +41,11 @@ def of(found: Findings) -> tuple[str, ...]:
     )
     if found.pending:
         return (text("said.pending"), *others)
-    if not found.seeing:
+    seeing = frozenset(found.seeing)
+    if not seeing:
         return (*others, *_blind_sentences(found.sights), text("said.cut"))
     seen = {
-        name: {region: item for region, item in regions.items() if region in found.seeing}
+        name: {region: item for region, item in regions.items() if region in seeing}
         for name, regions in found.seen.items()
     }
     up = [name for name, answer in found.features.items() if answer is Answer.UP]

@@ -1,8 +1,9 @@
 """The latest of everything: results by pair, sights by region, what signals say, verdicts by service.
 
 One `Store` in the main process. `record` takes each result as it comes; `judge` folds what came
-into verdicts, a few times a second at most, and says what changed. A pair that a new configuration
-does not change keeps all it has.
+into verdicts, a few times a second at most, and says what changed. A service that is up is judged
+anew when something speaks against it, when what signals or controls say changes, and when a pair
+grows stale. A pair that a new configuration does not change keeps all it has.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from exporter.evidence import NOTHING, Evidence, gather
-from exporter.model import CONTROLS, NOT_THE_SERVICE, Answer, Config, Pair, PairKey, Reason, Result, State
+from exporter.model import CONTROLS, NOT_THE_SERVICE, Answer, Config, Pair, PairKey, Reason, Result, Service, State
 from exporter.readings import Crowd, Heard
 from exporter.tracks import Sight, Track, advance, sight
 from exporter.verdict import Verdict, judge
@@ -87,6 +88,7 @@ class Store:
         self._now = now
         self._config = Config((), (), (), ())
         self._controls: dict[str, list[PairKey]] = {}
+        self._up_until: dict[str, float] = {}
 
     @property
     def config(self) -> Config:
@@ -98,6 +100,7 @@ class Store:
         gone = [key for key in self.records if key not in kept]
         self.records = {pair.key: kept.get(pair.key) or Record(pair) for pair in config.pairs}
         self._config = config
+        self._up_until = {}
         self._controls = {region.name: [] for region in config.regions}
         for key in self.records:
             if key[0] == CONTROLS:
@@ -113,6 +116,8 @@ class Store:
         if record is not None:
             controls = [self.records[control].track for control in self.controls_of(key[2])]
             record.take(result, max((track.succeeded_at for track in controls), default=0.0))
+            if not record.track.calm:
+                self._up_until.pop(key[0], None)
         return record
 
     def hear(self, heard: Mapping[str, Heard], crowds: Sequence[Crowd]) -> None:
@@ -138,11 +143,22 @@ class Store:
     def judge(self) -> list[Change]:
         """Make sights and verdicts anew and return what changed."""
         now = self._now()
-        self.sights = {region.name: self._sight(region.name, now) for region in self._config.regions}
-        self.evidence = gather(self._config, self.heard, self.crowds, now)
+        sights = {region.name: self._sight(region.name, now) for region in self._config.regions}
+        evidence = gather(self._config, self.heard, self.crowds, now)
+        if sights != self.sights:
+            self._up_until.clear()
+        asked = [service for service in self._config.services if not self._stays_up(service.name, evidence, now)]
+        self.sights, self.evidence = sights, evidence
+        return self._judge(asked, now) if asked else []
+
+    def _stays_up(self, service: str, evidence: Mapping[str, Evidence], now: float) -> bool:
+        until = self._up_until.get(service)
+        return until is not None and now <= until and evidence[service] == self.evidence[service]
+
+    def _judge(self, services: Sequence[Service], now: float) -> list[Change]:
         tracks = {key: record.track for key, record in self.records.items()}
         changes: list[Change] = []
-        for service in self._config.services:
+        for service in services:
             before = self.verdicts.get(service.name)
             known, since = self.evidence[service.name], before.since if before else None
             verdict = judge(service, tracks, self.sights, now, known, self.records, since)
@@ -150,7 +166,15 @@ class Store:
             if service.name not in self.since or self.verdicts[service.name].answer is not verdict.answer:
                 self.since[service.name] = now
             self.verdicts[service.name] = verdict
+            self._note_calm(service.name, verdict.answer)
         return changes
+
+    def _note_calm(self, service: str, answer: Answer) -> None:
+        """When all of a service is up, its verdict stays as it is until something comes, or a pair grows stale."""
+        self._up_until.pop(service, None)
+        mine = [record for key, record in self.records.items() if key[0] == service]
+        if answer is Answer.UP and all(record.track.calm for record in mine):
+            self._up_until[service] = min(record.track.stale_at(record.pair.endpoint.interval) for record in mine)
 
     def as_json(self) -> dict[str, Any]:
         """Verdicts, sights and signals as JSON values; times in unix seconds."""

@@ -1,7 +1,7 @@
 """From results to what a pair says, and from controls to what a region can see: pure, no I/O, no clock.
 
 A pair's results fold into a `Track`. Hysteresis lives here and only here: three counted failures in a row (the
-scheduled run and both confirmations) make a pair down, two successes make it up again; three slow successes in a row
+scheduled run and both confirmations, or three witnesses at once) make a pair down, two successes make it up again; three slow successes in a row
 make it slow, two quick ones end that. `blocked`, `vantage` and `internal` never count against a service: they take a
 pair out of the vote.
 """
@@ -57,13 +57,22 @@ class Track:
     reason: Reason | None = None
     message: str = ""
 
+    @property
+    def calm(self) -> bool:
+        """Whether it is up and nothing has been heard to the contrary."""
+        return self.standing is Condition.UP and self.excuse is None and not self.failures
+
     def condition(self, now: float, interval: float) -> Condition:
         """The standing, unless the newest attempt could not judge the service or is too old."""
-        if self.standing is not Condition.PENDING and now - self.last_at > STALE_AFTER_INTERVALS * interval:
+        if self.standing is not Condition.PENDING and now > self.stale_at(interval):
             return Condition.UNKNOWN
         if self.excuse is None:
             return self.standing
         return Condition.BLOCKED if self.excuse is Reason.BLOCKED else Condition.UNKNOWN
+
+    def stale_at(self, interval: float) -> float:
+        """Until when it says anything, unless something new comes: unix seconds."""
+        return self.last_at + STALE_AFTER_INTERVALS * interval
 
 
 def advance(track: Track, result: Result, degraded_above: float | None, seen_at: float = 0.0) -> Track:
@@ -76,7 +85,7 @@ def advance(track: Track, result: Result, degraded_above: float | None, seen_at:
     seen = replace(track, last_at=result.started, excuse=None, reason=result.reason, message=result.message)
     if result.reason in NOT_THE_SERVICE:
         return replace(seen, excuse=result.reason)
-    failures = track.failures + 1
+    failures = track.failures + result.witnesses
     failing_since, lit_at = (track.failing_since, track.lit_at) if track.failures else (result.started, 0.0)
     lit_at = lit_at or (seen_at if seen_at > failing_since else 0.0)
     return replace(
@@ -86,14 +95,15 @@ def advance(track: Track, result: Result, degraded_above: float | None, seen_at:
         standing=Condition.DOWN if failures >= FAILURES_TO_DOWN else track.standing,
         failing_since=failing_since,
         lit_at=lit_at,
-        proven=track.proven or 0.0 < lit_at <= result.started,
+        # Several strangers do not hang on one line that may have been cut and come back.
+        proven=track.proven or result.witnesses >= FAILURES_TO_DOWN or 0.0 < lit_at <= result.started,
     )
 
 
 def _after_success(track: Track, result: Result, degraded_above: float | None) -> Track:
-    successes = track.successes + 1
+    successes = track.successes + result.witnesses
     is_slow = degraded_above is not None and result.duration > degraded_above
-    slow, quick = (track.slow + 1, 0) if is_slow else (0, track.quick + 1)
+    slow, quick = (track.slow + result.witnesses, 0) if is_slow else (0, track.quick + result.witnesses)
     standing = track.standing
     if standing is Condition.PENDING or (standing is Condition.DOWN and successes >= SUCCESSES_TO_UP):
         standing = Condition.UP
@@ -136,8 +146,7 @@ def sight(controls: Sequence[tuple[Endpoint, Track]], now: float) -> Sight:
 
 
 def _answers(track: Track, interval: float, now: float) -> bool:
-    fresh = now - track.last_at <= STALE_AFTER_INTERVALS * interval
-    return fresh and track.failures == 0 and track.excuse is None and track.succeeded_at > 0
+    return now <= track.stale_at(interval) and track.failures == 0 and track.excuse is None and track.succeeded_at > 0
 
 
 def feature_state(conditions: Sequence[Condition], seeing: bool) -> State:
