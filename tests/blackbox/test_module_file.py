@@ -253,12 +253,12 @@ def test_what_only_we_take_has_a_reason(text: str) -> None:
     assert we_take(path)
 
 
-async def test_config_check_counts_the_modules_or_lists_what_is_wrong() -> None:
+async def test_config_check_counts_the_modules_or_lists_what_is_wrong(tmp_path: Path) -> None:
     checked = await run_command("config", "check", "--blackbox.config", MODULES)
     assert (checked.status, checked.errors) == (0, "")
     count = sum(len(yaml.safe_load(path.read_text())["modules"]) for path in MODULES.glob("*.yml"))
     assert checked.output == f"No mistake; modules: {count}.\n"
-    path = Path("wrong.yml").absolute()
+    path = tmp_path / "wrong.yml"
     path.write_text("modules: {m: {prober: htpp}}")
     wrong = await run_command("config", "check", "--blackbox.config", path)
     assert (wrong.status, wrong.output) == (1, "")
