@@ -28,8 +28,12 @@ from tests.servers.dns import (
     addresses,
     by_subnet,
 )
+from tests.servers.grpc import GRPCServer, serves
 from tests.servers.listener import Listener, streams
+from tests.servers.origin import Origin, Reply
 from tests.servers.ports import free_port
+from tests.servers.program import run_command
+from tests.servers.torture import Torture, echo
 
 DE, US = "203.0.113.0/24", "198.51.100.0/24"
 SOA = ("SOA ns.example. admin.example. 2026112401 3600 600 86400 60",)
@@ -117,6 +121,26 @@ async def test_an_echo_comes_from_the_edge() -> None:
     async with DNSServer({"www.example": localised("127.0.0.2")}) as dns:
         result = await probe_edge(dns, "icmp", "www.example")
     assert (result.ok, result.facts["address"]) == (True, "127.0.0.2"), result.message
+
+
+async def test_a_call_and_a_web_socket_go_to_the_edge_by_the_services_name(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    leaf, network = authority.leaf("www.example"), NetworkOptions(ca_file=str(authority.file))
+    zone = {"www.example": localised("127.0.0.1"), "chat.example": localised("127.0.0.2")}
+    greeting = Reply(status=101, messages=lambda: ["hello"], cut=0)
+    async with (
+        DNSServer(zone) as dns,
+        GRPCServer(serves("SERVING"), tls=leaf.server_context(alpn=("h2",))) as called,
+        Origin(lambda request: greeting, address="127.0.0.2", host="chat.example") as origin,
+    ):
+        call = await probe_edge(dns, "grpc", f"www.example:{called.port}", tls=True, network=network)
+        assert call.ok, call.message
+        assert called.calls[0].field(":authority") == "www.example"
+        expected = (Step(expect="^hello$"),)
+        opened = await probe_edge(dns, "websocket", origin.stream_url, query_response=expected)
+        assert opened.ok, opened.message
+        assert origin.requests[0].headers["host"] == origin.url.removeprefix("http://")
+        assert (call.facts["address"], opened.facts["address"]) == ("127.0.0.1", "127.0.0.2")
 
 
 @pytest.mark.parametrize("local", ["203.0.113.0/24", "2001:db8:1::/56"])
@@ -336,3 +360,37 @@ async def test_nothing_is_left_open_when_the_time_is_over() -> None:
         before = open_descriptors()
         await probe_edge((dns, dns), "icmp", "www.example", within=0.1)
         assert open_descriptors() == before
+
+
+SHOP = """
+defaults: {{timeout: 3s}}
+regions:
+  here: {{kind: local}}
+  de: {{kind: edge, subnet: 203.0.113.0/24, resolvers: ["{resolver}"]}}
+  us: {{kind: edge, subnet: 198.51.100.0/24, resolvers: ["{resolver}"]}}
+controls:
+  nearby: {{kind: tcp, target: "127.0.0.1:{port}"}}
+services:
+  shop:
+    features:
+      page:
+        core: true
+        endpoints: {{home: {{kind: tcp, target: "localhost:{port}", tcp: {{preferred_ip_protocol: ip4}}}}}}
+"""
+
+
+async def test_the_state_in_a_region_of_which_nothing_is_known_is_unknown(tmp_path: Path) -> None:
+    everywhere = Answer(("A 127.0.0.2",), scope=0)
+    zone = {"localhost": by_subnet({DE: addresses("127.0.0.2")}, everywhere)}
+    async with (
+        DNSServer(zone) as dns,
+        Torture(echo) as server,
+        Torture(echo, address="127.0.0.2", port=server.port),
+    ):
+        file = tmp_path / "outage.yaml"
+        file.write_text(SHOP.format(resolver=f"{dns.address}:{dns.port}", port=server.port))
+        checked = await run_command("check", "--config.file", file)
+    header, row = (line.split() for line in checked.output.splitlines()[-2:])
+    states = dict(zip(header, row, strict=True))
+    assert states == {"feature": "page", "here": "up", "de": "up", "us": "unknown"}, checked.output
+    assert checked.status == 0
