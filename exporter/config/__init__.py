@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter import model
-from exporter.config import shown, tree
+from exporter.config import document, shown
 from exporter.config.build import build
 from exporter.config.files import collector_paused, found_in
 from exporter.config.merge import merge
@@ -36,7 +36,7 @@ def _load(paths: Sequence[Path], environment: Mapping[str, str]) -> model.Config
     files = list(dict.fromkeys(found_in(paths, mistakes)))
     if not paths:
         mistakes.append(Mistake("configuration", 0, "", "no configuration file is named"))
-    read = [tree.read(file, environment) for file in files]
+    read = [document.read(file, environment) for file in files]
     mistakes += [mistake for _, found in read for mistake in found]
     blocks = [block for block, _ in read if block is not None]
     if len(blocks) < len(files) or not blocks:

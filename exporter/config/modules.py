@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from exporter import kinds
-from exporter.config import sentences, shapes, shown, tree
+from exporter.config import document, sentences, shapes, shown
 from exporter.config.files import collector_paused, found_in
 from exporter.config.merge import merge
 from exporter.config.reader import Reader
@@ -40,7 +40,7 @@ def load_modules(file: Path) -> Mapping[str, Module]:
 def _load(file: Path) -> Mapping[str, Module]:
     mistakes: list[Mistake] = []
     files = list(found_in([file], mistakes))
-    read = [tree.read_verbatim(path) for path in files]
+    read = [document.read_verbatim(path) for path in files]
     mistakes += [mistake for _, found in read for mistake in found]
     blocks = [block for block, _ in read if block is not None]
     if len(blocks) < len(files) or not blocks:

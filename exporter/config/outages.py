@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from exporter import model
-from exporter.config import tree
+from exporter.config import document
 from exporter.config.reader import Reader
 from exporter.config.shapes import Positive
 from exporter.config.tree import Block, Route
@@ -64,7 +64,7 @@ class _Outage:
 
 def past_outages(path: Path = SHIPPED) -> tuple[model.PastOutage, ...]:
     """In the file's order; ConfigError names all that is wrong with it."""
-    root, mistakes = tree.read(path, {})
+    root, mistakes = document.read(path, {})
     reader = Reader(root or Block((str(path), 0, 0)))
     found = [] if root is None else list(_outages(reader))
     mistakes = [*mistakes, *reader.mistakes]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from exporter.config import tree
+from exporter.config import document, tree
 from exporter.errors import ConfigError, Mistake
 
 _VERSIONS = {
@@ -67,7 +67,7 @@ class WebConfig:
 
 def read(path: Path) -> WebConfig:
     """The file's content, checked; ConfigError with all mistakes."""
-    root, mistakes = tree.read(path, {})
+    root, mistakes = document.read(path, {})
     if root is None:
         raise ConfigError(mistakes)
     reading = _Reading(path, root, mistakes)
