@@ -97,6 +97,15 @@ def compiled(pattern: str) -> Any:
     return re2.compile(pattern, _QUIET)
 
 
+def searched(pattern: str, data: bytes) -> Any:
+    """The match of `pattern` in `data`, or None."""
+    match = compiled(pattern).search(data)
+    if match is None and not data.isascii():
+        # Go lets a dot match a byte that is no UTF-8, RE2 does not.
+        match = compiled(pattern).search(data.decode("utf-8", "replace").encode())
+    return match
+
+
 def any_of(patterns: Sequence[str]) -> Any:
     """One compiled pattern that matches where one of these does: RE2 looks for all of them in one pass."""
     return compiled("|".join(f"(?:{pattern})" for pattern in patterns))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from exporter.options import Pattern, StatusRanges, compiled
+from exporter.options import Pattern, StatusRanges, compiled, searched
 
 _SHOWN = 120
 """Characters of a body or a header that a sentence quotes."""
@@ -120,10 +120,10 @@ def header_fault(head: Headers, forbidden: Sequence[HeaderMatch], wanted: Sequen
 
 def body_fault(body: bytes, forbidden: Sequence[str], wanted: Sequence[str]) -> str | None:
     for pattern in forbidden:
-        if compiled(pattern).search(body):
+        if searched(pattern, body):
             return f'the body matches "{pattern}" ({described(body)})'
     for pattern in wanted:
-        if not compiled(pattern).search(body):
+        if not searched(pattern, body):
             return f'the body does not match "{pattern}" ({described(body)})'
     return None
 

@@ -26,9 +26,14 @@ class Conversation:
         self._net = net
         self._answer = Answer()
         self._parser = httptools.HttpResponseParser(self)
-        # What browsers and Go accept as well: bytes after the end, a length beside chunks, bare line feeds.
+        # What browsers and Go accept as well: bytes after the end, a length beside chunks, bare line feeds, headers
+        # over two lines or with control characters, any version.
         self._parser.set_dangerous_leniencies(
-            lenient_chunked_length=True, lenient_data_after_close=True, lenient_optional_cr_before_lf=True
+            lenient_chunked_length=True,
+            lenient_data_after_close=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_headers=True,
+            lenient_version=True,
         )
         self._early: list[bytes] = []
         self._body: Body | None = None
