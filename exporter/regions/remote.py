@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -102,8 +102,8 @@ class Options(ProxyConfig):
 
     def client(self) -> ClientConfig:
         """How the remote is asked."""
-        keys = (name for name in ClientConfig.__dataclass_fields__ if name != "follow_redirects")
-        return ClientConfig(**{name: getattr(self, name) for name in keys})
+        keys = (key.name for key in fields(ClientConfig) if key.name != "follow_redirects")
+        return ClientConfig(**{key: getattr(self, key) for key in keys})
 
     def module(self, endpoint: Endpoint) -> str | None:
         """The module there for `endpoint`, None when nothing says which."""
@@ -112,9 +112,12 @@ class Options(ProxyConfig):
 
 
 def faults(options: Options, endpoints: Iterable[Endpoint]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Endpoints without a module, and modules of no endpoint, as (route within the region, sentence)."""
+    """Endpoints without time or a module, and modules of no endpoint, as (route within the region, sentence)."""
     names = {f"{endpoint.service}/{endpoint.name}": endpoint for endpoint in endpoints}
     for name, endpoint in names.items():
+        if endpoint.timeout <= _OFFSET:
+            said = f"{name} has a timeout of {endpoint.timeout:g}s"
+            yield (), f"{said}, of which a prober takes {_OFFSET}s off for the way"
         if options.module(endpoint) is None:
             said = f"modules says none for {endpoint.kind}, the kind of {name}"
             yield (), f"{said}; add `{endpoint.kind}: MODULE`, or `{name}: MODULE`"
