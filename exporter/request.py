@@ -63,7 +63,12 @@ def make_request(
     if config.compression and "accept-encoding" not in given:
         headers.append(("Accept-Encoding", config.compression))
     ours = client_headers(config, config.headers, home)
-    headers += [(name, value) for name, value in ours if name.lower() not in _MADE_BY_US]
+    headers += [
+        (name, value)
+        for name, value in ours
+        # An empty User-Agent means none, as in Go.
+        if name.lower() not in _MADE_BY_US and (value or name.lower() != "user-agent")
+    ]
     authority = given.get("host", target.authority) if home else target.authority
     body = _read_body(config) if method == config.method else b""
     return Request(method, target.scheme, authority, asked, (*headers, *extra), body)
