@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ BODY = """{"n": 1, "f": 1.5, "s": "ok", "none": null, "yes": true, "big": 123456
   "list": [1, 2, 3], "inside": {"deep": {"x": "y"}}, "with space": 4}"""
 
 
-async def judged(body: str, **options: object) -> Result:
+async def judged(body: str, **options: Any) -> Result:
     async with site(page(body)) as url:
         return await run(url, **options)
 
@@ -81,7 +82,8 @@ async def test_an_expression_that_does_not_hold_is_shown_with_the_body() -> None
 async def test_what_cannot_be_said_fails_wanted_or_forbidden(expression: str, because: str) -> None:
     async with site(page(BODY)) as url:
         for key in ("fail_if_body_json_matches_cel", "fail_if_body_json_not_matches_cel"):
-            result = await run(url, **{key: expression})
+            options: dict[str, Any] = {key: expression}
+            result = await run(url, **options)
             assert by_cel(result) == (False, 1.0)
             assert f"`{expression}` cannot be said of the JSON body: {because} (" in result.message
 
