@@ -63,7 +63,7 @@ class Network:
 
 
 class Attempt:
-    """One attempt at (endpoint, region). A region may set `route` and `names`: they hold for all that the probe does."""
+    """One attempt at (endpoint, region). A region may set `route` and `names`, which hold for all the probe does."""
 
     def __init__(self, network: Network, timeout: float) -> None:
         self.clock = network.clock

@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import pylsqpack
-from aioquic.h3.connection import H3Connection
+from aioquic.h3.connection import H3Connection, H3Stream
 from aioquic.h3.events import DataReceived, H3Event, HeadersReceived
-from aioquic.quic.events import QuicEvent, StopSendingReceived, StreamDataReceived, StreamReset
+from aioquic.quic.events import QuicEvent, StreamDataReceived, StreamReset
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
@@ -24,6 +24,9 @@ from exporter.net.body import Body
 from exporter.net.message import HEAD_LIMIT, INFORMATIONAL_LIMIT, Answer, Request, not_http
 from exporter.net.quic import Session
 from exporter.options import TLSConfig
+
+_NO_CONTENT = 204
+_WITHOUT_BODY = frozenset({_NO_CONTENT, 304})
 
 
 @asynccontextmanager
@@ -48,6 +51,9 @@ class _Connection(H3Connection):
         self._decoder = pylsqpack.Decoder(0, 0)
         super()._init_connection()
 
+    def _check_content_length(self, stream: H3Stream) -> None:
+        """Left to the conversation, which knows that an answer to HEAD has none of what it announces."""
+
 
 class Conversation:
     """One request on one connection: `ask` for the head of the answer, then perhaps `read` its body."""
@@ -60,6 +66,8 @@ class Conversation:
         self._stream = 0
         self._early: list[bytes] = []
         self._body: Body | None = None
+        self._size = 0
+        self._without_body = False
         self._begun = False
         self._head = False
         self._whole = False
@@ -69,6 +77,7 @@ class Conversation:
     async def ask(self, request: Request) -> Answer:
         """Send the request and return the head of its answer; ProbeError `protocol` when that is no HTTP/3."""
         self._net.enter("processing", f"waiting for {self._session.peer} to answer")
+        self._without_body = request.method == "HEAD"
         self._stream = self._session.connection.get_next_available_stream_id()
         self._http.send_headers(self._stream, request.fields(), end_stream=not request.body)
         if request.body:
@@ -98,8 +107,6 @@ class Conversation:
     def _measure(self, event: QuicEvent) -> None:
         if isinstance(event, StreamReset) and event.stream_id == self._stream and not self._whole:
             raise not_http(self._session.peer, f"reset the stream: error {event.error_code:#x} {self._progress()}")
-        if isinstance(event, StopSendingReceived) and event.stream_id == self._stream:
-            return
         if isinstance(event, StreamDataReceived) and event.stream_id == self._stream:
             self._dry += len(event.data)
             if not self._begun:
@@ -109,7 +116,7 @@ class Conversation:
     def _progress(self) -> str:
         if not self._head:
             return "without answering"
-        return f"after {self._body.size if self._body else 0} bytes of the body"
+        return f"after {self._size} bytes of the body"
 
     def _take(self, event: H3Event) -> None:
         if self._whole or getattr(event, "stream_id", None) != self._stream:
@@ -138,11 +145,15 @@ class Conversation:
         answer.headers = [(name, value) for name, value in event.headers if not name.startswith(b":")]
         length = answer.first(b"content-length")
         answer.content_length = int(length) if length and length.isdigit() else -1
+        self._without_body = self._without_body or answer.status in _WITHOUT_BODY
+        if answer.status == _NO_CONTENT and answer.content_length < 0:
+            answer.content_length = 0  # as blackbox_exporter's library has it
 
     def _take_data(self, data: bytes) -> None:
         if not data:
             return
         self._dry = 0
+        self._size += len(data)
         self._session.progressed()
         if self._body is None:
             self._early.append(data)
@@ -152,4 +163,7 @@ class Conversation:
     def _take_end(self) -> None:
         if not self._head:
             raise not_http(self._session.peer, "ended the stream without answering")
+        length = self._answer.content_length
+        if length >= 0 and self._size != length and not self._without_body:
+            raise not_http(self._session.peer, f"ended the stream after {self._size} of {length} bytes of the body")
         self._whole = True

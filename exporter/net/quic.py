@@ -66,9 +66,13 @@ class Session:
         self._net = net
         self._address = address
         self._idle = 0
+        self._early: list[QuicEvent] = []
 
     async def more(self) -> list[QuicEvent]:
         """What the next datagram brings, or the passing of time; ProbeError when the connection has ended."""
+        if self._early:
+            early, self._early = self._early, []
+            return early
         self._check_end()
         self._send()
         timer = self.connection.get_timer()
@@ -78,7 +82,6 @@ class Session:
                 self._take(await self._socket.receive())
         except TimeoutError:
             self.connection.handle_timer(self._net.clock.monotonic())
-        await asyncio.sleep(0)  # who sends without end must not keep the deadline from passing
         return self._events()
 
     def progressed(self) -> None:
@@ -97,12 +100,15 @@ class Session:
         """Wait until TLS stands, and verify the peer; its certificates become samples, even when they are refused."""
         self._net.enter("tls", f"waiting for {self.peer} to answer by QUIC", Reason.CONNECT)
         self.connection.connect(self._address, self._net.clock.monotonic())
+        early: list[QuicEvent] = []  # a server may speak HTTP before its handshake is through
         while True:
             heard = self.arrived_at is not None
-            for event in await self.more():
+            events = await self.more()
+            for event in events:
                 if isinstance(event, HandshakeCompleted):
-                    self._verify(config, host, identity, event.alpn_protocol)
-                    return
+                    self._early = [*early, *events]
+                    return self._verify(config, host, identity, event.alpn_protocol)
+            early += events
             if not heard and self.arrived_at is not None:
                 self._net.enter("tls", f"shaking hands with {self.peer}", Reason.TLS)
 

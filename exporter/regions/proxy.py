@@ -1,11 +1,12 @@
 """Through a proxy of the operator's: HTTP CONNECT or SOCKS5, names resolved there.
 
 A failure to reach or to pass the proxy is `vantage`: it never counts against the service. What
-travels in datagrams (icmp, dns over UDP) cannot pass.
+travels in datagrams (icmp, dns over UDP, HTTP/3) cannot pass.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,6 +37,14 @@ class Options:
     def __post_init__(self) -> None:
         if self.password and self.password_file:
             raise ValueError("set password or password_file, not both")
+
+
+def faults(options: Options, endpoints: Iterable[Endpoint]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Endpoints that a proxy cannot carry although it carries their kind, as (route within the region, sentence)."""
+    for endpoint in endpoints:
+        if getattr(endpoint.options, "enable_http3", False):
+            said = f"{endpoint.service}/{endpoint.name} sets enable_http3, which goes by UDP and passes no proxy"
+            yield (), f"{said}; name the other regions under its `regions`"
 
 
 async def run(endpoint: Endpoint, probe: Probe, options: Options, net: Attempt) -> Result:
