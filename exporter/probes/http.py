@@ -16,8 +16,9 @@ a hop, never repeated. Each hop is resolved, guarded and timed; phases are sums 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Literal
@@ -37,7 +38,7 @@ from exporter.assertions import (
     wall_in_head,
 )
 from exporter.assertions.expressions import Expression, expression_fault
-from exporter.client import choose_route
+from exporter.client import BasicAuth, choose_route
 from exporter.client.tokens import authorize, forget
 from exporter.errors import ProbeError
 from exporter.model import Endpoint, Family, Reason, Result, SampleKey
@@ -46,8 +47,8 @@ from exporter.net.body import EXCERPT, Body
 from exporter.net.cookies import Jar
 from exporter.net.hops import Hops
 from exporter.net.message import Answer, Conversation, Request
-from exporter.net.target import Target, join_target, parse_target
-from exporter.options import IPProtocol, Pattern, Size, StatusRanges
+from exporter.net.target import Target, join_target, parse_target, split_account
+from exporter.options import IPProtocol, Pattern, Secret, Size, StatusRanges
 from exporter.request import RequestConfig, changes, identity, make_request
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
@@ -116,8 +117,8 @@ class Options(RequestConfig):
             raise ValueError("enable_http3 needs enable_http2: false, because it is HTTP/3 and nothing else")
         if find_spec("aioquic") is None:
             raise ValueError("enable_http3 needs the extra http3: pip install 'outage-exporter[http3]'")
-        if self.proxy_url:
-            raise ValueError("enable_http3 cannot come with proxy_url: it goes by UDP, which no proxy here carries")
+        if self.proxy_url or self.proxy_from_environment:
+            raise ValueError("enable_http3 cannot come with a proxy: it goes by UDP, which no proxy here carries")
         if self.tls_config.max_version not in (None, "TLS13"):
             raise ValueError("enable_http3 needs TLS13, which tls_config.max_version forbids")
 
@@ -149,7 +150,7 @@ class Options(RequestConfig):
 
 def check_target(url: str) -> None:
     """Return when `url` can be probed; ValueError says why not."""
-    parse_target(url)
+    parse_target(split_account(url)[0])
 
 
 async def probe(endpoint: Endpoint, options: Options, net: Attempt) -> Result:
@@ -170,7 +171,8 @@ class _Walk:
     """One probe on its way: where it is, and what it has seen."""
 
     def __init__(self, url: str, options: Options, net: Attempt) -> None:
-        self.options = options
+        url, account = split_account(url)
+        self.options = options = _with_account(options, *account) if account else options
         self.net = net
         self.first, self.request = _plan(url, options)
         self.method = options.method
@@ -255,7 +257,7 @@ class _Walk:
         if target.scheme != "https":
             raise ProbeError(Reason.PROTOCOL, f"{target.url[:200]} is not https, and HTTP/3 is nothing else")
         self.ssl = True
-        config, host = identity(self.options, target.host, target.host == self.first.host)
+        config, host = identity(self.options, target.host, self._is_first(target))
         async with http3.connected(self.net, config, host, addresses, target.port) as conversation:
             return await self._exchange(conversation, target, forward=False)
 
@@ -274,11 +276,15 @@ class _Walk:
         options = self.options
         self.ssl = target.scheme == "https"
         if self.ssl:
-            config, host = identity(options, target.host, target.host == self.first.host)
+            config, host = identity(options, target.host, self._is_first(target))
             await self.net.secure(stream, config, host, ("h2", "http/1.1") if options.enable_http2 else ())
             if stream.tls and stream.tls.selected_alpn_protocol() == "h2":
                 return http2.Conversation(stream, self.net)
         return http1.Conversation(stream, self.net)
+
+    def _is_first(self, target: Target) -> bool:
+        """Whether it is the server that was asked first, to which alone a name for TLS was given."""
+        return (target.host, target.port) == (self.first.host, self.first.port)
 
     def _request(self, target: Target, forward: bool) -> Request:
         if target is self.first and not forward and self.request is not None and not self.jar:
@@ -315,10 +321,20 @@ class _Walk:
             self.ended_at = await conversation.read(body) if readable else None
         except ProbeError as error:
             broken = error
+        except asyncio.CancelledError:
+            # Out of time: what has come is judged, because it says whether headers or patterns failed.
+            self._first_fault(answer, body, ProbeError(Reason.TIMEOUT, "no end of the body in time"), readable)
+            raise
         self.net.enter(None, "judging the answer", at=self.ended_at)
+        fault = self._first_fault(answer, body, broken, readable)
+        if fault is not None:
+            raise fault
+
+    def _first_fault(self, answer: Answer, body: Body, broken: ProbeError | None, readable: bool) -> ProbeError | None:
         for reason, fault in self._faults(answer, bytes(body.kept), broken, readable):
             if fault is not None:
-                raise ProbeError(reason, fault)
+                return ProbeError(reason, fault)
+        return None
 
     def _faults(
         self, answer: Answer, body: bytes, broken: ProbeError | None, readable: bool
@@ -423,6 +439,14 @@ class _Walk:
         modified = answer.last_modified() if answer else None
         if modified is not None:
             samples["probe_http_last_modified_timestamp_seconds"] = modified
+
+
+def _with_account(options: Options, user: str, password: str) -> Options:
+    """What a URL says of who asks wins over the module, as in Go; a header of the module still wins over that."""
+    account = BasicAuth(username=user, password=Secret(password))
+    return replace(
+        options, basic_auth=account, authorization=None, bearer_token=None, bearer_token_file=None, oauth2=None
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -221,7 +221,8 @@ def configured(tmp_path: Path, block: str, regions: str = "here") -> Any:
 
 MISTAKES = {
     "enable_http3: true": "enable_http3 needs enable_http2: false",
-    "enable_http3: true, enable_http2: false, proxy_url: 'http://a.example:1'": "cannot come with proxy_url",
+    "enable_http3: true, enable_http2: false, proxy_url: 'http://a.example:1'": "cannot come with a proxy",
+    "enable_http3: true, enable_http2: false, proxy_from_environment: true": "cannot come with a proxy",
     "enable_http3: true, enable_http2: false, tls_config: {max_version: TLS12}": "needs TLS13, which tls_config",
     "enable_http3: true, enable_http2: false, valid_http_versions: [HTTP/1.1]": "HTTP/1.1 in valid_http_versions",
     "valid_http_versions: [HTTP/3.0]": "HTTP/3.0 in valid_http_versions needs enable_http3",
