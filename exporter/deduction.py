@@ -33,6 +33,12 @@ class Seen:
         """Seconds."""
         return self.duration - self.value("probe_dns_lookup_time_seconds")
 
+    @property
+    def cut(self) -> bool:
+        """Whether a good answer ended before all that it announced had come."""
+        good = 200 <= self.value(_CODE) < 300
+        return good and self.value("probe_http_uncompressed_body_length") < self.value("probe_http_content_length")
+
     def has(self, name: str) -> bool:
         return name in self.page
 
@@ -67,11 +73,14 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             Reason.TIMEOUT,
             "status {status:g}, and the answer was not whole in time",
         ),
+        (lambda seen: seen.cut, Reason.PROTOCOL, "status {status:g}, and the answer was cut short"),
         (
             lambda seen: 200 <= seen.value(_CODE) < 300,
             Reason.BODY,
             "status {status:g}, and something else is not as it should be",
         ),
+        # As our own http probe takes them when nobody says otherwise.
+        (lambda seen: seen.value(_CODE) in (403, 429), Reason.BLOCKED, "status {status:g} is that of a bot wall"),
         (lambda seen: seen.value(_CODE), Reason.STATUS, "status {status:g}"),
         _NOWHERE,
         (lambda seen: not seen.value(_PHASE, phase="connect"), Reason.CONNECT, "no connection, or no TLS"),

@@ -134,6 +134,8 @@ async def stops_within_the_body(client: torture.Conversation) -> None:
     ("module", "behaviour", "reason", "said"),
     [
         ("http_2xx", torture.answers(status="503 No"), Reason.STATUS, "status 503"),
+        ("http_2xx", torture.answers(status="403 No"), Reason.BLOCKED, "status 403 is that of a bot wall"),
+        ("http_2xx", torture.short_body, Reason.PROTOCOL, "status 200, and the answer was cut short"),
         ("http_404", torture.answers(), Reason.BODY, "status 200, and something else is not as it should be"),
         ("http_hello", torture.answers(b"bye"), Reason.BODY, "a pattern does not hold"),
         ("http_2xx", torture.closes_without_answering, Reason.PROTOCOL, "the connection ended without an answer"),
