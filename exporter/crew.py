@@ -63,7 +63,7 @@ class Crew:
         self._on_batch = on_batch
         self._log_options = log_options
         self._assignments = [wire.Assignment(NetworkOptions(), (), capacity())] * count
-        self._writers: list[asyncio.StreamWriter | None] = [None] * count
+        self._frames: list[wire.Frames | None] = [None] * count
         self._keepers: list[asyncio.Task[None]] = []
 
     @property
@@ -108,9 +108,9 @@ class Crew:
         await asyncio.gather(*self._keepers, return_exceptions=True)
 
     def _send(self, index: int, message: object) -> None:
-        writer = self._writers[index]
-        if writer is not None and not writer.is_closing():
-            writer.write(wire.frame(message))
+        frames = self._frames[index]
+        if frames is not None:
+            frames.send(message)
 
     async def _keep(self, index: int) -> None:
         while True:
@@ -134,29 +134,38 @@ class Crew:
             return None
         finally:
             theirs.close()
-        reader, writer = await asyncio.open_connection(sock=ours)
+        loop = asyncio.get_running_loop()
+        _, frames = await loop.create_connection(
+            lambda: wire.Frames(lambda message: self._take(index, message)), sock=ours
+        )
         try:
-            self._writers[index] = writer
+            self._frames[index] = frames
             self._send(index, self._assignments[index])
             self.asking.came(index)
-            await self._listen(index, reader)
+            await _until_gone(frames)
         finally:
-            self._writers[index] = None
+            self._frames[index] = None
             self.asking.lost(index)
             self._in_flight[index] = 0
-            writer.close()
+            frames.close()
             await _end(process)
         return process.returncode
 
-    async def _listen(self, index: int, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, TimeoutError):
-            while True:
-                message = await asyncio.wait_for(wire.receive(reader), SILENT_AFTER)
-                if isinstance(message, wire.Told):
-                    self.asking.told(message)
-                    continue
-                self._in_flight[index] = message.in_flight
-                self._on_batch(message)
+    def _take(self, index: int, message: wire.Told | wire.Batch) -> None:
+        if isinstance(message, wire.Told):
+            self.asking.told(message)
+            return
+        self._in_flight[index] = message.in_flight
+        self._on_batch(message)
+
+
+async def _until_gone(frames: wire.Frames) -> None:
+    """Until the worker is gone, or has said nothing for too long."""
+    loop = asyncio.get_running_loop()
+    while not frames.gone.done() and (left := frames.heard_at + SILENT_AFTER - loop.time()) > 0:
+        await asyncio.wait((frames.gone,), timeout=left)
+    if frames.gone.done():
+        frames.gone.result()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

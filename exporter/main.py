@@ -15,19 +15,18 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from exporter import config, web, wire
+from exporter import config, portion, web, wire
 from exporter.crew import Crew, capacity, default_count
 from exporter.crowd import Crowds
 from exporter.errors import ConfigError, Mistake
 from exporter.history import History
 from exporter.listening import Listening
 from exporter.metrics import Own, Page
-from exporter.model import CONTROLS, Config, Module, PairKey, Result
+from exporter.model import Config, Module, PairKey, Result
 from exporter.net import Reach
-from exporter.schedule import in_shard
 from exporter.signals.reports import Intake
 from exporter.state import Change, Store
 
@@ -91,7 +90,7 @@ class Program:
     def apply(self, loaded: Config, modules: Mapping[str, Module]) -> None:
         """Make these what runs: drop what went, keep what did not change."""
         self._own.configuration_applied(time.time())
-        mine = _of_shard(loaded, self._settings.shard)
+        mine = portion.counted(portion.of_shard(loaded, self._settings.shard), self._settings.data)
         for key in self._store.apply(mine):
             self._page.remove(key)
         for record in self._store.records.values():
@@ -107,6 +106,8 @@ class Program:
         gc.freeze()
         reach = self._settings.blackbox.reach if self._settings.blackbox else Reach()
         self._crew.assign(mine.network, mine.pairs, modules, reach)
+        if (plan := portion.plan(mine)) is not None:
+            log.info("globalping is asked", extra=plan)
         if self._prober is not None:
             self._prober.apply(modules)
 
@@ -165,7 +166,7 @@ class Program:
         # Half of what descriptors allow: the other is for the schedule there, and for the pages here.
         allowed = min(self._crew.count * capacity(), web.most()) // 2
         limit = blackbox.concurrency or allowed
-        return web.Prober(self._crew.asking.ask, blackbox.modules, blackbox.offset, limit, blackbox.history)
+        return web.Prober(self._crew.asking, blackbox.modules, blackbox.offset, limit, blackbox.history)
 
     def _about(self) -> dict[str, object]:
         """What is served where, for the log."""
@@ -215,6 +216,8 @@ class Program:
         self._store.hear(self._listening.heard, self._crowds.crowds())
         for change in self._store.judge():
             _log_change(change)
+        if self._store.asked_elsewhere:
+            self._crew.soon(self._store.asked_elsewhere)
         self._remember()
         self._streams.ring()
 
@@ -248,13 +251,6 @@ def _load(settings: Settings) -> tuple[Config, Mapping[str, Module]]:
     if loaded is None or mistakes:
         raise ConfigError(mistakes)
     return loaded, modules
-
-
-def _of_shard(loaded: Config, shard: tuple[int, int]) -> Config:
-    """This shard's part; the controls belong to every shard, because each needs its own sight."""
-    index, count = shard
-    pairs = tuple(p for p in loaded.pairs if p.endpoint.service == CONTROLS or in_shard(p, index, count))
-    return replace(loaded, pairs=pairs)
 
 
 def _log_change(change: Change) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import marshal
 import pickle
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from exporter.model import Module, NetworkOptions, Pair, PairKey, Reason, Result
@@ -125,7 +125,64 @@ def frame(message: object) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
-async def receive(reader: asyncio.StreamReader) -> Any:
-    """The next message; asyncio.IncompleteReadError when the other side is gone."""
-    (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-    return pickle.loads(await reader.readexactly(length))  # noqa: S301 - from our own process, over our own socket
+class Frames(asyncio.Protocol):
+    """One end of the pair: `take` is called with each message. `gone` is done when the other end is, or `take` fails.
+
+    What is sent in one turn of the loop goes out together, because the calls of the system cost more than all else.
+    `heard_at` is when something came last, on the loop's clock.
+    """
+
+    def __init__(self, take: Callable[[Any], None]) -> None:
+        self._take = take
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._heard = b""
+        self._said: list[bytes] = []
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+        self.heard_at = self._loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
+        heard = self._heard + data if self._heard else data
+        start, size = 0, _LENGTH.size
+        try:
+            while len(heard) - start >= size:
+                (length,) = _LENGTH.unpack_from(heard, start)
+                end = start + size + length
+                if len(heard) < end:
+                    break
+                self._take(pickle.loads(heard[start + size : end]))  # noqa: S301 - from our own process
+                start = end
+        except Exception as error:
+            self._end(error)
+        self._heard = heard[start:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(None)
+
+    def send(self, message: object) -> None:
+        """Send it, in this turn of the loop."""
+        if not self._said:
+            self._loop.call_soon(self._flush)
+        self._said.append(frame(message))
+
+    def close(self) -> None:
+        """Go away, with nothing more to say."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _flush(self) -> None:
+        said, self._said = self._said, []
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(said))
+
+    def _end(self, error: Exception | None) -> None:
+        if not self.gone.done():
+            if error is None:
+                self.gone.set_result(None)
+            else:
+                self.gone.set_exception(error)

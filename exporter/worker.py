@@ -10,7 +10,6 @@ results go out in batches.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
@@ -34,10 +33,9 @@ HEARTBEAT = 1.0
 class Worker:
     """One shard of the pairs."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self.frames = wire.Frames(self._obey)
         self._options = NetworkOptions()
         self._network = Network(self._options)
         self._modules: Mapping[str, Module] = {}
@@ -53,9 +51,7 @@ class Worker:
     async def work(self) -> None:
         """Until the main process goes away."""
         self._flushing = self._loop.call_later(HEARTBEAT, self._flush)
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                self._obey(await wire.receive(self._reader))
+        await self.frames.gone
 
     def _obey(self, message: object) -> None:
         if isinstance(message, wire.Ask):
@@ -116,14 +112,14 @@ class Worker:
             result = await attempt.run_asked(module, ask.target, ask.hostname, ask.timeout, self._outside)
         finally:
             del self._asked[ask.number]
-        self._writer.write(wire.frame(wire.Told(ask.number, wire.dump_one(result))))
+        self.frames.send(wire.Told(ask.number, wire.dump_one(result)))
 
     def _flush(self) -> None:
         schedule = self._schedule
         skipped = dict(schedule.skipped) if schedule else {}
         running = len(self._asked) + (schedule.running if schedule else 0)
         batch = wire.Batch(wire.dump(self._packed), skipped, running)
-        self._writer.write(wire.frame(batch))
+        self.frames.send(batch)
         self._packed = []
         if schedule:
             schedule.skipped.clear()
@@ -131,9 +127,9 @@ class Worker:
 
 
 async def _main(descriptor: int) -> None:
-    ours = socket.socket(fileno=descriptor)
-    reader, writer = await asyncio.open_connection(sock=ours)
-    await Worker(reader, writer).work()
+    worker = Worker()
+    await asyncio.get_running_loop().create_connection(lambda: worker.frames, sock=socket.socket(fileno=descriptor))
+    await worker.work()
 
 
 def main() -> None:

@@ -9,31 +9,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from exporter.asking import Asking
 from exporter.model import Module, Result
 from exporter.web.probed import History, Probed
-
-Ask = Callable[[str, str, str, float], "asyncio.Future[Result]"]
-"""Has (module, target, hostname, timeout) probed; to cancel what is returned gives the probe up."""
-
-_Key = tuple[str, str, str]
 
 
 class TooManyError(Exception):
     """As many probes run as may run at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What requests must have in common to share a probe."""
+
+    module: str
+    target: str
+    hostname: str
+
+
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """A probe that runs and how many wait for it; `deadline` is on the loop's clock."""
+    """A probe that runs, and those who wait for it; `deadline` is on the loop's clock."""
 
+    wanted: _Wanted
+    module: Module
+    within: float
     deadline: float
-    result: asyncio.Future[Result]
-    probed: asyncio.Future[Probed] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    waiting: int = 0
+    number: int = -1
+    waiting: set[asyncio.Future[Probed]] = field(default_factory=set)
 
 
 class Prober:
@@ -42,7 +50,7 @@ class Prober:
     `running` probes are waited for by `waiting` requests.
     """
 
-    def __init__(self, ask: Ask, file: Path, offset: float, limit: int, kept: int) -> None:
+    def __init__(self, asking: Asking, file: Path, offset: float, limit: int, kept: int) -> None:
         self.file = file
         self.offset = offset
         self.limit = limit
@@ -50,8 +58,8 @@ class Prober:
         self.history = History(kept)
         self.running = 0
         self.waiting = 0
-        self._ask = ask
-        self._flights: dict[_Key, _Flight] = {}
+        self._asking = asking
+        self._flights: dict[_Wanted, _Flight] = {}
 
     def apply(self, modules: Mapping[str, Module]) -> None:
         """Probe by these from now on; what runs ends by those that it began with, and nobody new waits for it."""
@@ -60,40 +68,46 @@ class Prober:
 
     async def probe(self, module: Module, target: str, hostname: str, within: float) -> Probed:
         """What came of a probe that ends `within` seconds; TooManyError when one more would be too many."""
-        key = (module.name, target, hostname)
-        flight = self._flights.get(key)
-        if flight is None or flight.deadline > asyncio.get_running_loop().time() + within:
-            flight = self._begin(key, module, within)
-        flight.waiting += 1
+        loop, wanted = asyncio.get_running_loop(), _Wanted(module.name, target, hostname)
+        flight = self._flights.get(wanted)
+        if flight is None or flight.deadline > loop.time() + within:
+            flight = self._begin(_Flight(wanted, module, within, loop.time() + within))
+        mine: asyncio.Future[Probed] = loop.create_future()
+        flight.waiting.add(mine)
         self.waiting += 1
         try:
-            # Shielded, because who goes away must not take the result from the others.
-            return await asyncio.shield(flight.probed)
+            return await mine
         finally:
             self.waiting -= 1
-            flight.waiting -= 1
-            if not flight.waiting and not flight.result.done():
-                self._forget(key, flight)
-                flight.result.cancel()
+            if not mine.done() or mine.cancelled():
+                self._leave(flight, mine)
 
-    def _begin(self, key: _Key, module: Module, within: float) -> _Flight:
+    def _begin(self, flight: _Flight) -> _Flight:
         if self.running >= self.limit:
             raise TooManyError
         self.running += 1
-        flight = _Flight(asyncio.get_running_loop().time() + within, self._ask(*key, within))
-        self._flights[key] = flight
-        flight.result.add_done_callback(lambda result: self._end(key, module, within, flight))
+        self._flights[flight.wanted] = flight
+        wanted = flight.wanted
+        end = partial(self._end, flight)
+        flight.number = self._asking.ask(wanted.module, wanted.target, wanted.hostname, flight.within, end)
         return flight
 
-    def _end(self, key: _Key, module: Module, within: float, flight: _Flight) -> None:
-        self.running -= 1
-        self._forget(key, flight)
-        if flight.result.cancelled():
-            flight.probed.cancel()
-        else:
-            _, target, hostname = key
-            flight.probed.set_result(self.history.keep(module, target, hostname, within, flight.result.result()))
+    def _end(self, flight: _Flight, result: Result) -> None:
+        self._forget(flight)
+        wanted = flight.wanted
+        probed = self.history.keep(flight.module, wanted.target, wanted.hostname, flight.within, result)
+        for one in flight.waiting:
+            if not one.done():
+                one.set_result(probed)
 
-    def _forget(self, key: _Key, flight: _Flight) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
+    def _leave(self, flight: _Flight, mine: asyncio.Future[Probed]) -> None:
+        """Who goes away takes the result from nobody; the last one gives the probe up."""
+        flight.waiting.discard(mine)
+        if not flight.waiting:
+            self._forget(flight)
+            self._asking.give_up(flight.number)
+
+    def _forget(self, flight: _Flight) -> None:
+        self.running -= 1
+        if self._flights.get(flight.wanted) is flight:
+            del self._flights[flight.wanted]
