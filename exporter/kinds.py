@@ -25,3 +25,8 @@ def module(room: str, kind: str) -> ModuleType:
     if kind not in names(room):
         raise KeyError(kind)
     return importlib.import_module(f"exporter.{room}.{kind}")
+
+
+def is_metered(kind: str) -> bool:
+    """Whether what runs in regions of this kind is counted by somebody, so that it runs there rarely."""
+    return hasattr(module("regions", kind), "cost")

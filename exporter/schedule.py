@@ -124,7 +124,7 @@ class Schedule:
         if result.ok or result.reason in NOT_THE_SERVICE:
             entry.failures = 0 if result.ok else entry.failures
             return
-        entry.failures += 1
+        entry.failures += result.witnesses
         if entry.failures < FAILURES_TO_DOWN and run.number < len(CONFIRM_AFTER):
             self._push(now + CONFIRM_AFTER[run.number], run.pair.key, run.number + 1)
 

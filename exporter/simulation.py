@@ -91,7 +91,9 @@ def fleet(config: Config, names: Iterable[str]) -> Config:
     """The configuration with all its endpoints in these regions. KeyError names a stranger."""
     options = kinds.module("regions", "local").Options()
     regions = tuple(Region(name, "local", options, REGIONS[name][1], REGIONS[name][0]) for name in names)
-    endpoints = dict.fromkeys(pair.endpoint for pair in config.pairs)
+    # As they are configured: where a quota holds they run more rarely.
+    often = (pair for pair in config.pairs if not kinds.is_metered(pair.region.kind))
+    endpoints = dict.fromkeys(pair.endpoint for pair in often)
     pairs = tuple(Pair(endpoint, region) for endpoint in endpoints for region in regions)
     return replace(config, regions=regions, pairs=pairs)
 
@@ -139,6 +141,7 @@ class Simulation:
         """Keep what changed, with the time."""
         self.store.hear(*self._listen(self.now))
         self.changes += [(self.now, change) for change in self.store.judge()]
+        self._schedule.soon(self.store.asked_elsewhere, self.now)
 
     @property
     def steady(self) -> bool:

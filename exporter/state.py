@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from exporter.elsewhere import Elsewhere
 from exporter.evidence import NOTHING, Evidence, gather
 from exporter.model import CONTROLS, NOT_THE_SERVICE, Answer, Config, Pair, PairKey, Reason, Result, Service, State
 from exporter.readings import Crowd, Heard
@@ -89,6 +90,8 @@ class Store:
         self._config = Config((), (), (), ())
         self._controls: dict[str, list[PairKey]] = {}
         self._up_until: dict[str, float] = {}
+        self._elsewhere = Elsewhere(self._config)
+        self.asked_elsewhere: list[PairKey] = []
 
     @property
     def config(self) -> Config:
@@ -101,6 +104,7 @@ class Store:
         self.records = {pair.key: kept.get(pair.key) or Record(pair) for pair in config.pairs}
         self._config = config
         self._up_until = {}
+        self._elsewhere = Elsewhere(config)
         self._controls = {region.name: [] for region in config.regions}
         for key in self.records:
             if key[0] == CONTROLS:
@@ -141,7 +145,7 @@ class Store:
         return result.ok or ((sees := self.sights.get(key[2])) is not None and sees.seeing)
 
     def judge(self) -> list[Change]:
-        """Make sights and verdicts anew and return what changed."""
+        """Make sights and verdicts anew and return what changed; `asked_elsewhere` then has what to run at once."""
         now = self._now()
         sights = {region.name: self._sight(region.name, now) for region in self._config.regions}
         evidence = gather(self._config, self.heard, self.crowds, now)
@@ -149,7 +153,12 @@ class Store:
             self._up_until.clear()
         asked = [service for service in self._config.services if not self._stays_up(service.name, evidence, now)]
         self.sights, self.evidence = sights, evidence
-        return self._judge(asked, now) if asked else []
+        changes = self._judge(asked, now) if asked else []
+        self.asked_elsewhere = self._elsewhere.asked(now, self._track, sights, self.verdicts, changes)
+        return changes
+
+    def _track(self, key: PairKey) -> Track:
+        return self.records[key].track
 
     def _stays_up(self, service: str, evidence: Mapping[str, Evidence], now: float) -> bool:
         until = self._up_until.get(service)
@@ -161,7 +170,7 @@ class Store:
         for service in services:
             before = self.verdicts.get(service.name)
             known, since = self.evidence[service.name], before.since if before else None
-            verdict = judge(service, tracks, self.sights, now, known, self.records, since)
+            verdict = judge(service, tracks, self.sights, now, known, self.records, since, self._elsewhere.paces)
             changes += self._changes(before, verdict)
             if service.name not in self.since or self.verdicts[service.name].answer is not verdict.answer:
                 self.since[service.name] = now

@@ -1,9 +1,9 @@
 """From results to what a pair says, and from controls to what a region can see: pure, no I/O, no clock.
 
 A pair's results fold into a `Track`. Hysteresis lives here and only here: three counted failures in a row (the
-scheduled run and both confirmations, or three witnesses at once) make a pair down, two successes make it up again; three slow successes in a row
-make it slow, two quick ones end that. `blocked`, `vantage` and `internal` never count against a service: they take a
-pair out of the vote.
+scheduled run and both confirmations, or three witnesses at once) make a pair down, two successes make it up again;
+three slow successes in a row make it slow, two quick ones end that. `blocked`, `vantage` and `internal` never count
+against a service: they take a pair out of the vote.
 """
 
 from __future__ import annotations

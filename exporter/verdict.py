@@ -4,26 +4,28 @@
    region's states are unknown, and a pair is down only when it failed again after a control had answered there: else it
    may have been the line, which has come back since.
 2. The tracks of a feature's endpoints make its state in a region.
-3. Where a feature fails in a country that is said to block it, it is blocked there instead: of a country that is
+3. Where a quota lets a pair run rarely, that it was up before the feature went down in a region where it runs often
+   says nothing any more: it casts no vote until it has run again, which it does at once (`elsewhere`).
+4. Where a feature fails in a country that is said to block it, it is blocked there instead: of a country that is
    expected to, always; of one that a signal names, when a region elsewhere votes and those elsewhere are not down.
-4. The states across regions make the feature's answer: with at least three regions that vote, half or more
+5. The states across regions make the feature's answer: with at least three regions that vote, half or more
    of them down is down; with fewer, all of them; anything less is partial. The features make the service's.
-5. People change what our probes call up, or cannot judge while a region sees: that is degraded, never more.
-6. Statements and incidents upstream change no answer: they are quoted (`sentences`), a cause (`causes`), a reason to be
+6. People change what our probes call up, or cannot judge while a region sees: that is degraded, never more.
+7. Statements and incidents upstream change no answer: they are quoted (`sentences`), a cause (`causes`), a reason to be
    more sure (`confidence`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from exporter import causes, confidence, sentences
 from exporter.evidence import EXPECTED, NOTHING, Blockage, Evidence
 from exporter.findings import BAD, VOTES, Findings, Past, Seen, troubles
 from exporter.languages import text
-from exporter.model import CONTROLS, Answer, Cause, Confidence, Endpoint, PairKey, Reason, Service, State
+from exporter.model import CONTROLS, Answer, Cause, Confidence, Endpoint, Feature, PairKey, Reason, Service, State
 from exporter.readings import BUCKET, Crowd
 from exporter.tracks import (
     FAILURES_TO_DOWN,
@@ -60,6 +62,7 @@ REGIONS_FOR_A_MAJORITY = 3
 """So many regions must vote before half of them decide: one of two proves nothing about the world."""
 
 _NO_PAST: Mapping[PairKey, Past] = MappingProxyType({})
+_NO_PACES: Mapping[PairKey, float] = MappingProxyType({})
 
 
 def feature_answer(states: Iterable[State]) -> Answer:
@@ -104,6 +107,7 @@ class Verdict:
     `because` is the reading that says the cause, empty while nothing is wrong; `confident_because` why one can be so
     sure. `since` is the first evidence, unix seconds, None while the service is up or nobody can tell. `blocked_in` are
     the countries where a region of ours finds it blocked. `probed` is the answer by our probes alone, None when unsaid.
+    `down_since` is of features that are down in a region where they are probed often: since when, unix seconds.
     """
 
     service: str
@@ -119,6 +123,7 @@ class Verdict:
     since: float | None = None
     blocked_in: tuple[str, ...] = ()
     probed: Answer | None = None
+    down_since: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def headline(self) -> str:
@@ -134,12 +139,15 @@ def judge(
     evidence: Evidence = NOTHING,
     pasts: Mapping[PairKey, Past] = _NO_PAST,
     since: float | None = None,
+    paces: Mapping[PairKey, float] = _NO_PACES,
 ) -> Verdict:
     """The verdict of `service`; a pair without a track does not run there.
 
-    `pasts` is what is kept of the pairs, and is asked only for those that fail; `since` is that of the last verdict.
+    `pasts` is what is kept of the pairs, and is asked only for those that fail; `since` is that of the last verdict;
+    `paces` has the pairs that run more rarely than their endpoint says, with the seconds between two runs.
     """
-    found = _find(service, tracks, sights, now, evidence, pasts, since)
+    seen, down_since = _look(service, _Eyes(tracks, sights, now, paces), evidence)
+    found = _find(service, seen, tracks, sights, now, evidence, pasts, since)
     cause, because = causes.likely(found)
     level, confident_because = confidence.of(found)
     blocked_in = tuple(dict.fromkeys(blockage.country for blockage in found.blockages.values()))
@@ -157,11 +165,80 @@ def judge(
         since=found.since,
         blocked_in=blocked_in,
         probed=found.by_probes,
+        down_since=down_since,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Eyes:
+    """What is known of the pairs and regions; `paces` as in `judge`."""
+
+    tracks: Mapping[PairKey, Track]
+    sights: Mapping[str, Sight]
+    now: float
+    paces: Mapping[PairKey, float]
+
+    def see(self, endpoints: Sequence[Endpoint], region: str, since: float) -> Seen:
+        """A feature in a region; `since` is when it went down where it is probed often, 0 for never."""
+        mine = [(e, self.tracks[key]) for e in endpoints if (key := (e.service, e.name, region)) in self.tracks]
+        conditions = [self._condition(endpoint, region, track, since) for endpoint, track in mine]
+        state = feature_state(conditions, self.sights[region].seeing)
+        wanted = _GUILTY.get(state)
+        # Most are up, and nothing is guilty of that.
+        found = zip(mine, conditions, strict=True)
+        guilty = tuple(pair for pair, condition in found if condition in wanted) if wanted else ()
+        walls = tuple(endpoint.name for endpoint, track in mine if track.excuse is Reason.BLOCKED)
+        return Seen(state, _complaint(guilty), walls, guilty)
+
+    def _condition(self, endpoint: Endpoint, region: str, track: Track, since: float) -> Condition:
+        pace = self.paces.get((endpoint.service, endpoint.name, region))
+        condition = _proven(track, pace or endpoint.interval, self.now)
+        outdated = pace is not None and track.last_at < since and condition in (Condition.UP, Condition.SLOW)
+        return Condition.UNKNOWN if outdated else condition
+
+    def often(self, feature: Feature, region: str) -> bool:
+        """Whether the feature is probed there as often as it is configured to be."""
+        return not any((e.service, e.name, region) in self.paces for e in feature.endpoints)
+
+
+def _look(service: Service, eyes: _Eyes, evidence: Evidence) -> tuple[dict[str, dict[str, Seen]], dict[str, float]]:
+    """Every feature in its regions, and since when those are down that are so where they are probed often."""
+    seen = {feature.name: _regions(service, feature, eyes, evidence) for feature in service.features}
+    if not eyes.paces:
+        return seen, {}
+    down_since: dict[str, float] = {}
+    for feature in service.features:
+        begun = [
+            _majority_failed(item.guilty, feature)
+            for region, item in seen[feature.name].items()
+            if item.state is State.DOWN and eyes.often(feature, region)
+        ]
+        if begun:
+            down_since[feature.name] = max(begun)
+            seen[feature.name] = _regions(service, feature, eyes, evidence, max(begun))
+    return seen, down_since
+
+
+def _regions(
+    service: Service, feature: Feature, eyes: _Eyes, evidence: Evidence, since: float = 0.0
+) -> dict[str, Seen]:
+    found = {
+        region: eyes.see(feature.endpoints, region, since)
+        for region in eyes.sights
+        if any((service.name, endpoint.name, region) in eyes.tracks for endpoint in feature.endpoints)
+    }
+    return _restricted(found, evidence.restrictions)
+
+
+def _majority_failed(guilty: Sequence[tuple[Endpoint, Track]], feature: Feature) -> float:
+    """When the endpoint began to fail with which more than half of them did."""
+    begun = sorted(track.failing_since for _, track in guilty)
+    return begun[min(len(feature.endpoints) // 2, len(begun) - 1)]
 
 
 def _find(
     service: Service,
+    seen: Mapping[str, Mapping[str, Seen]],
     tracks: Mapping[PairKey, Track],
     sights: Mapping[str, Sight],
     now: float,
@@ -169,17 +246,6 @@ def _find(
     pasts: Mapping[PairKey, Past],
     since: float | None,
 ) -> Findings:
-    seen = {
-        feature.name: _restricted(
-            {
-                region: _see(feature.endpoints, region, tracks, sights[region], now)
-                for region in sights
-                if any((service.name, endpoint.name, region) in tracks for endpoint in feature.endpoints)
-            },
-            evidence.restrictions,
-        )
-        for feature in service.features
-    }
     probed = {name: feature_answer(item.state for item in regions.values()) for name, regions in seen.items()}
     core = [probed[f.name] for f in service.features if f.core and not _walled(seen[f.name].values())]
     by_probes = service_answer(core, list(probed.values()))
@@ -257,17 +323,6 @@ def _walled(regions: Iterable[Seen]) -> bool:
     """Whether all that is known of a feature is that it turns our probes away: then the others decide."""
     states = {item.state for item in regions}
     return State.BLOCKED in states and states <= {State.BLOCKED, State.UNKNOWN}
-
-
-def _see(endpoints: Sequence[Endpoint], region: str, tracks: Mapping[PairKey, Track], sees: Sight, now: float) -> Seen:
-    mine = [(e, tracks[key]) for e in endpoints if (key := (e.service, e.name, region)) in tracks]
-    conditions = [_proven(track, endpoint.interval, now) for endpoint, track in mine]
-    state = feature_state(conditions, sees.seeing)
-    wanted = _GUILTY.get(state)
-    # Most are up, and nothing is guilty of that.
-    guilty = tuple(p for p, condition in zip(mine, conditions, strict=True) if condition in wanted) if wanted else ()
-    walls = tuple(endpoint.name for endpoint, track in mine if track.excuse is Reason.BLOCKED)
-    return Seen(state, _complaint(guilty), walls, guilty)
 
 
 def _complaint(guilty: Sequence[tuple[Endpoint, Track]]) -> str:

@@ -7,7 +7,7 @@ import asyncio
 import json
 import sys
 
-from exporter import check, logs, terminal
+from exporter import check, logs, portion, terminal
 from exporter.cli import files
 from exporter.model import Answer
 
@@ -30,7 +30,10 @@ def run(options: argparse.Namespace) -> int:
         known = ", ".join(service.name for service in loaded.services)
         print(f"outage-exporter: {error.args[0]!r} is not a configured service ({known})", file=sys.stderr)
         return EXIT_STATUS[Answer.UNKNOWN]
-    store = asyncio.run(check.check(narrowed, _progress))
+    unmetered = portion.unmetered(narrowed)
+    if unmetered.regions != narrowed.regions:
+        print("Globalping is left out: what it is asked is counted, and is for `outage-exporter run`.", file=sys.stderr)
+    store = asyncio.run(check.check(unmetered, _progress))
     if options.json:
         print(json.dumps(check.as_json(store), indent=2))
     else:

@@ -6,10 +6,11 @@ import argparse
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from exporter import attempt, check, kinds, logs, terminal
+from exporter import attempt, check, kinds, logs, portion, terminal
 from exporter.cli import files
 from exporter.model import Config, Endpoint, Pair, Result
 from exporter.net import Network
@@ -21,12 +22,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     files.add(parser)
     parser.add_argument("url", metavar="URL", help="http://, https://, tcp://host:port or icmp://host")
     parser.add_argument("--region", metavar="R", help="a region of the configuration (default: the first)")
+    parser.add_argument(
+        "--data.dir",
+        dest="data",
+        metavar="DIR",
+        type=Path,
+        default=Path("data"),
+        help="where `run` counts what Globalping is asked; not counted when it is not there (default: %(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     logs.configure("error")
     loaded = files.load(options)
+    if options.data.is_dir():
+        loaded = portion.counted(loaded, options.data)
     try:
         pair = _pair(options, loaded)
     except ValueError as error:
@@ -46,7 +57,10 @@ def _pair(options: argparse.Namespace, loaded: Config) -> Pair:
     if options.region is not None and options.region not in regions:
         raise ValueError(f"{options.region!r} is not a region ({', '.join(regions)})")
     region = regions[options.region] if options.region else loaded.regions[0]
-    return Pair(_endpoint(options.url, loaded), region)
+    endpoint = _endpoint(options.url, loaded)
+    if kinds.is_metered(region.kind):
+        endpoint = kinds.module("regions", region.kind).planned(endpoint, 0.0)
+    return Pair(endpoint, region)
 
 
 def _endpoint(url: str, loaded: Config) -> Endpoint:

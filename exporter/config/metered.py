@@ -12,8 +12,8 @@ from exporter.config.reader import Reader
 
 
 def is_metered(region: model.Region | None) -> bool:
-    """Whether what runs there is counted: its kind says what a run costs."""
-    return region is not None and hasattr(_kind(region), "cost")
+    """Whether what runs there is counted; a region that is wrong is not."""
+    return region is not None and kinds.is_metered(region.kind)
 
 
 def read_quota(reader: Reader) -> model.Quota | None:
