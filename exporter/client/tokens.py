@@ -65,6 +65,12 @@ def forget(config: OAuth2) -> None:
     _kept(config).until = 0.0
 
 
+def hide(text: str, header: str | None) -> str:
+    """`text` without the token of an Authorization header: a server may send back what it was sent."""
+    token = header.partition(" ")[2] if header else ""
+    return text.replace(token, "<secret>") if token else text
+
+
 def _kept(config: OAuth2) -> _Kept:
     secret = read_secret(config.client_secret, config.client_secret_file)
     known = _KEPT.setdefault(asyncio.get_running_loop(), {})

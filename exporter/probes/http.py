@@ -39,7 +39,7 @@ from exporter.assertions import (
 )
 from exporter.assertions.expressions import Expression, expression_fault
 from exporter.client import BasicAuth, choose_route
-from exporter.client.tokens import authorize, forget
+from exporter.client.tokens import authorize, forget, hide
 from exporter.errors import ProbeError
 from exporter.model import Endpoint, Family, Reason, Result, SampleKey
 from exporter.net import Attempt, Stream, http1, http2
@@ -158,9 +158,9 @@ async def probe(endpoint: Endpoint, options: Options, net: Attempt) -> Result:
     walk = _Walk(endpoint.target, options, net)
     try:
         await walk.go()
-    except ProbeError:
+    except ProbeError as error:
         walk.note_answer()
-        raise
+        raise ProbeError(error.reason, hide(str(error), walk.authorization)) from error
     finally:
         net.end(walk.ended_at)
         walk.report()
@@ -414,9 +414,11 @@ class _Walk:
             lines = (
                 f"{name.decode('latin-1')}: {value.decode('utf-8', 'replace')}" for name, value in self.answer.headers
             )
-            self.net.facts["headers"] = "\n".join(lines)[:_FACT_LIMIT]
+            self.net.facts["headers"] = hide("\n".join(lines)[:_FACT_LIMIT], self.authorization)
         if self.body is not None:
-            self.net.facts["body"] = bytes(self.body.kept[:EXCERPT]).decode("utf-8", "replace")
+            self.net.facts["body"] = hide(
+                bytes(self.body.kept[:EXCERPT]).decode("utf-8", "replace"), self.authorization
+            )
 
     def report(self) -> None:
         """Make samples of what was seen; all of them, also when little was."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from exporter import USER_AGENT, dialogue
 from exporter import net as network
 from exporter.client import ClientConfig, HeaderName, HeaderSources, choose_route, client_headers, header_values
-from exporter.client.tokens import authorize, forget
+from exporter.client.tokens import authorize, forget, hide
 from exporter.dialogue import Step, expanded, note_labels, searched
 from exporter.errors import ProbeError
 from exporter.model import Endpoint, Family, Reason, Result
@@ -122,7 +122,7 @@ async def _talk(websocket: WebSocket, target: Target, options: Options, net: Att
         await websocket.upgrade(authority, target.path, [each for each in headers if each[0].lower() != "host"])
     finally:
         net.samples["probe_websocket_status_code"] = float(websocket.answer.status)
-        net.facts["headers"] = websocket.answer.text()[:_FACT_LIMIT]
+        net.facts["headers"] = hide(websocket.answer.text()[:_FACT_LIMIT], token)
         if websocket.answer.status == 401 and options.http_config.oauth2:
             forget(options.http_config.oauth2)
     net.samples["probe_websocket_connection_upgraded"] = 1.0

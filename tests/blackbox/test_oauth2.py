@@ -235,3 +235,15 @@ async def test_a_secret_that_is_changed_in_its_file_gets_another_token(tmp_path:
     assert [credentials(header) for header, _ in issuer.asked] == ["me:one", "me:two"]
     assert missing.reason is Reason.INTERNAL
     assert missing.message.startswith("cannot read ")
+
+
+async def test_a_token_that_is_sent_back_is_not_shown() -> None:
+    async def echo(request: web.Request) -> web.Response:
+        told = request.headers["Authorization"]
+        return web.Response(text=f'{{"Authorization": "{told}"}}', headers={"X-You-Said": told})
+
+    async with issued(token("hunter3")) as (_, config), site(echo) as url:
+        result = await run(url, oauth2=config, fail_if_body_matches_regexp=("Bearer",))
+    assert result.reason is Reason.BODY
+    assert "hunter" not in repr(result)
+    assert result.facts["body"] == '{"Authorization": "Bearer <secret>"}'
