@@ -9,11 +9,13 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -53,8 +55,11 @@ class Identity:
             chain = crypto.X509StoreContext(self._store, leaf, others).get_verified_chain()
         except crypto.X509StoreContextError as error:
             raise ValueError(str(error)) from error
-        _check_purpose(sent[0])
-        _check_name(sent[0], host)
+        try:
+            _check_purpose(sent[0])
+            _check_name(sent[0], host)
+        except x509.DuplicateExtension as error:
+            raise ValueError(str(error)) from error
         return tuple(certificate.to_cryptography().public_bytes(Encoding.DER) for certificate in chain)
 
     @cached_property
@@ -80,15 +85,16 @@ class Identity:
 
 def identity_for(contexts: Contexts, config: TLSConfig) -> Identity:
     """The one for `config` beside `contexts`; ProbeError `internal` when it cannot be used."""
+    key = replace(config, server_name=None)  # no part of it, and a stranger may ask for any
     known = _made.setdefault(contexts, {})
-    if config not in known:
-        identity = Identity(config, contexts.ca_file)
+    if key not in known:
+        identity = Identity(key, contexts.ca_file)
         try:
             identity.load()
-        except (OSError, ValueError, crypto.Error) as error:
+        except (OSError, ValueError, TypeError, UnsupportedAlgorithm, crypto.Error) as error:
             raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
-        known[config] = identity
-    return known[config]
+        known[key] = identity
+    return known[key]
 
 
 _made: WeakKeyDictionary[Contexts, dict[TLSConfig, Identity]] = WeakKeyDictionary()

@@ -107,7 +107,8 @@ async def probe(endpoint: Endpoint, options: Options, net: Attempt) -> Result:
     finally:
         net.end()
         for phase, covered in _PHASES.items():
-            net.samples["probe_grpc_duration_seconds", phase] = sum(net.phases.get(name, 0.0) for name in covered)
+            if phase == "resolve" or not net.phases.keys().isdisjoint(covered):
+                net.samples["probe_grpc_duration_seconds", phase] = sum(net.phases.get(name, 0.0) for name in covered)
     if serving != "SERVING":
         raise ProbeError(Reason.BODY, f"{endpoint.target} says {serving}")
     return net.result()

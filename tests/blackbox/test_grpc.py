@@ -98,6 +98,7 @@ async def test_what_fails_before_the_call_has_the_status_of_grpc_clients() -> No
         unknown = await probe("grpc", "nowhere.example:1", network=network)
     assert (unknown.reason, unknown.samples[CODE]) == (Reason.RESOLVE, 0.0)
     assert said(unknown) == {}
+    assert ("probe_grpc_duration_seconds", "check") not in unknown.samples
     guarded = await probe("grpc", "127.0.0.1:1", network=NetworkOptions(deny=("127.0.0.0/8",)))
     assert (guarded.reason, guarded.samples[CODE]) == (Reason.INTERNAL, 14.0)
 
