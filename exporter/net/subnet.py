@@ -31,6 +31,7 @@ WAITS = (1.0, 2.0, 4.0)
 
 _PAYLOAD = 1232  # bytes, which pass everywhere in one piece
 _CHAIN_LIMIT = 16
+_SHOWN = 8  # addresses, to a person
 _TYPES = {"ip4": dns.rdatatype.A, "ip6": dns.rdatatype.AAAA}
 _UNASKED = {Reason.CONNECT: "refuses to be asked", Reason.PROTOCOL: "does not answer in DNS"}
 
@@ -57,10 +58,15 @@ class Word:
     def __str__(self) -> str:
         by = f", by the name {self.alias}" if self.alias else ""
         if self.localised:
-            return f"{', '.join(self.localised)} (scope /{self.scope}{by})"
+            return f"{_listed(self.localised)} (scope /{self.scope}{by})"
         if self.common:
-            return f"{', '.join(self.common)}, which {self.why}{by}"
+            return f"{_listed(self.common)}, which {self.why}{by}"
         return self.missing or self.detail or self.fault
+
+
+def _listed(addresses: Sequence[str]) -> str:
+    more = len(addresses) - _SHOWN
+    return ", ".join(addresses[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 async def word(net: Attempt, resolver: str, host: str, families: Sequence[IPProtocol], subnet: str) -> Word:

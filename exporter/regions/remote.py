@@ -39,6 +39,7 @@ _NEARLY = 0.1
 """Seconds before the end of its time at which a probe has used it up."""
 
 _LIMIT = 1 << 20  # bytes of a page
+_SAMPLES = 500  # a probe has some thirty
 _SAID = 200  # characters of what a remote says
 _REST = "rest"
 """The phase of what the remote's phases leave of its duration."""
@@ -166,6 +167,8 @@ def _read(reply: Reply, net: Attempt) -> Page:
     except ValueError as error:
         net.facts["failed"] = f"its page cannot be read: {error}"
         raise ProbeError(Reason.VANTAGE, "the remote prober answers something that is no page of metrics") from error
+    if sum(map(len, page.values())) > _SAMPLES:
+        raise ProbeError(Reason.VANTAGE, f"the remote prober answers more than {_SAMPLES} samples")
     for name in ("probe_success", "probe_duration_seconds"):
         if not 0 <= page.get(name, {}).get(ALONE, math.nan) < math.inf:
             raise ProbeError(Reason.VANTAGE, f"the remote prober answers without {name}")

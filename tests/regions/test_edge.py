@@ -207,6 +207,13 @@ async def test_a_chain_of_aliases_is_followed_within_the_answer() -> None:
     assert result.facts["resolvers"][0]["says"] == "127.0.0.2 (scope /24, by the name e7.cdn.example)"
 
 
+async def test_of_many_addresses_a_person_is_shown_a_few() -> None:
+    many = Answer(addresses(*(f"127.0.0.{last}" for last in range(1, 61))).records, scope=24)
+    async with DNSServer({"www.example": many}) as dns:
+        result = await probe_edge(dns, "icmp", "www.example", ip_protocol_fallback=False)
+    assert result.facts["resolvers"][0]["says"].endswith("127.0.0.8 and 52 more (scope /24)"), result.message
+
+
 async def test_aliases_in_a_circle_lead_nowhere() -> None:
     async with DNSServer({"www.example": Answer(chain=("a.example", "www.example"), scope=24)}) as dns:
         result = await probe_edge(dns, "icmp", "www.example")

@@ -306,6 +306,7 @@ PLAIN = {"Content-Type": "text/plain; version=0.0.4"}
         (Reply(b"probe_success 1\nprobe_duration_seconds NaN\n"), "answers without probe_duration_seconds"),
         (Reply(b""), "answers something that is no page of metrics"),
         (Reply(b"# x\n" * (1 << 18) + GOOD), "answers more than 1 MB"),
+        (Reply(GOOD + b"".join(b"a%d 1\n" % n for n in range(500))), "answers more than 500 samples"),
         (Reply(GOOD, headers={"Content-Encoding": "gzip"}), "cannot be asked: its answer is not packed as it says"),
         (Reply(GOOD, cut=10), "cannot be asked: it does not answer in HTTP, or not to the end"),
         (None, None),
