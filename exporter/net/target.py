@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from exporter.net.resolve import as_literal
 
 _PORTS = {"http": 80, "https": 443}
 _UPGRADED_FROM = {"ws": "http", "wss": "https"}
+_ACCOUNT = re.compile(r"((?:https?://)?)([^/?#]*)@")
 _SAFE_PATH = "/%:@!$&'()*+,;=~-._?[]|{}^`\"<>\\"
 
 
@@ -48,6 +50,15 @@ def parse_target(url: str) -> Target:
     )
     authority = bare if port == _PORTS[parts.scheme] else f"{bare}:{port}"
     return Target(url, parts.scheme, host, port, authority, path)
+
+
+def split_account(url: str) -> tuple[str, tuple[str, str] | None]:
+    """An http URL without its user name and password, and these two, None when it has none."""
+    match = _ACCOUNT.match(url)
+    if match is None:
+        return url, None
+    user, _, password = match[2].partition(":")
+    return f"{match[1]}{url[match.end() :]}", (unquote(user), unquote(password))
 
 
 def parse_websocket(url: str) -> Target:

@@ -253,7 +253,7 @@ async def test_the_body_of_a_redirect_that_is_not_followed_matches_nothing() -> 
     assert result.samples["probe_http_uncompressed_body_length"] == 0
 
 
-@pytest.mark.parametrize("url", ["ftp://a.example/", "http://", "http://user:secret@a.example/", "http://a..example/"])
+@pytest.mark.parametrize("url", ["ftp://a.example/", "http://", "http://user:secret@/", "http://a..example/"])
 def test_a_url_that_cannot_be_probed_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         check_target(url)
