@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 
 import dns.asyncquery
+import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
@@ -14,7 +15,7 @@ import dns.rcode
 import pytest
 
 from tests.servers.certificates import Authority
-from tests.servers.dns import REFUSED, SERVFAIL, SILENCE, Answer, DNSServer, addresses
+from tests.servers.dns import REFUSED, SERVFAIL, SILENCE, Answer, DNSServer, addresses, by_subnet
 
 ZONE = {
     "both.example": addresses("127.0.0.1", "::1"),
@@ -101,3 +102,28 @@ async def test_dns_over_tls_verifies(tmp_path: Path) -> None:
                 query, server.address, 2, server.port,
                 ssl_context=ssl.create_default_context(), server_hostname="127.0.0.1",
             )  # fmt: skip
+
+
+async def test_an_answer_may_depend_on_the_clients_subnet_and_says_its_scope_to_those_who_name_one() -> None:
+    everywhere = Answer(("A 127.0.0.9",), scope=0)
+    zone = {"www.example": by_subnet({"203.0.113.0/24": addresses("127.0.0.2")}, everywhere)}
+    async with DNSServer(zone) as server:
+        for subnet, address, scope in (("203.0.113.0", "127.0.0.2", 24), ("198.51.100.0", "127.0.0.9", 0)):
+            option = dns.edns.ECSOption(subnet, 24)
+            query = dns.message.make_query("www.example", "A", use_edns=0, options=[option])
+            answer = await dns.asyncquery.udp(query, server.address, 2, server.port)
+            assert texts(answer) == [address]
+            assert [each.scopelen for each in answer.options] == [scope]
+        assert (await ask(server, "www.example")).options == ()
+    assert server.subnets == ["203.0.113.0/24", "198.51.100.0/24", ""]
+
+
+async def test_records_may_be_those_of_the_last_name_of_a_chain() -> None:
+    zone = {"www.example": Answer(("A 127.0.0.2",), chain=("a.example", "b.example"))}
+    async with DNSServer(zone) as server:
+        answer = await ask(server, "www.example")
+    assert [rrset.to_text().split()[0::3] for rrset in answer.answer] == [
+        ["www.example.", "CNAME"],
+        ["a.example.", "CNAME"],
+        ["b.example.", "A"],
+    ]
