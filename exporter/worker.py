@@ -55,7 +55,7 @@ class Worker:
 
     def _obey(self, message: object) -> None:
         if isinstance(message, wire.Ask):
-            self._asked[message.number] = self._loop.create_task(self._answer(message))
+            self._ask(message)
             return
         if isinstance(message, wire.GiveUp):
             if message.number in self._asked:
@@ -106,12 +106,14 @@ class Worker:
             # A confirmation may be due before what the timer waits for.
             self._tick()
 
+    def _ask(self, ask: wire.Ask) -> None:
+        task = self._asked[ask.number] = self._loop.create_task(self._answer(ask))
+        # Not in the task: one that is given up before its first step does nothing at all.
+        task.add_done_callback(lambda _: self._asked.pop(ask.number))
+
     async def _answer(self, ask: wire.Ask) -> None:
-        try:
-            module = self._modules[ask.module]
-            result = await attempt.run_asked(module, ask.target, ask.hostname, ask.timeout, self._outside)
-        finally:
-            del self._asked[ask.number]
+        module = self._modules[ask.module]
+        result = await attempt.run_asked(module, ask.target, ask.hostname, ask.timeout, self._outside)
         self.frames.send(wire.Told(ask.number, wire.dump_one(result)))
 
     def _flush(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -13,13 +14,23 @@ def gzips(request: web.Request) -> bool:
     return wanted.get("gzip", wanted.get("*", 0.0)) > 0
 
 
-def weights(header: str) -> dict[str, float]:
+_USUAL = 256  # characters; a longer header is nobody's usual one, and not worth to be remembered
+
+
+def weights(header: str) -> Mapping[str, float]:
     """What the header names, in lower case, with the highest weight that it gives each."""
+    return _remembered(header) if len(header) <= _USUAL else _read(header)
+
+
+def _read(header: str) -> Mapping[str, float]:
     found: dict[str, float] = {}
     for item in header.lower().split(","):
         name, *parameters = (part.strip() for part in item.split(";"))
         found[name] = max(found.get(name, 0.0), _quality(parameters))
     return found
+
+
+_remembered = lru_cache(maxsize=256)(_read)
 
 
 def _quality(parameters: Iterable[str]) -> float:
