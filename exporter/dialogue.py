@@ -15,7 +15,7 @@ from exporter import net as network
 from exporter.errors import ProbeError
 from exporter.model import Family, Reason
 from exporter.net import Attempt, Stream
-from exporter.options import Pattern, TLSConfig, compiled
+from exporter.options import Pattern, TLSConfig, searched
 
 LINE_LIMIT = 65536
 """Bytes without a line's end after which the peer is not listened to any more."""
@@ -29,6 +29,9 @@ TLS_FAMILIES = tuple(family for family in network.TLS_FAMILIES if family.name !=
 """What is told of TLS under a dialogue: blackbox_exporter leaves the cipher out."""
 
 _TAKEN = frozenset({"service", "feature", "endpoint", "region"})
+_HEARD_AT_ONCE = 1024
+"""Bytes: as many lines as these can hold are looked through before anything else has its turn."""
+
 _REFERENCE = re.compile(rb"\$(?:(\w+)|\{(\w+)\}|(\$))")
 
 
@@ -103,7 +106,8 @@ class _Dialogue:
         self._stream = stream
         self._steps = steps
         self._protect = protect
-        self._heard = b""
+        self._heard = bytearray()
+        self._at = 0  # what stands before has been used
 
     async def take(self, step: Step) -> None:
         send = (step.send or "").encode()
@@ -117,7 +121,8 @@ class _Dialogue:
             self._net.enter("dialogue", f"sending to {self._stream.peer}")
             await self._stream.send(send + b"\n")
         if step.starttls:
-            self._heard = b""  # what came in the clear must not be taken for what comes protected
+            # What came in the clear must not be taken for what comes protected.
+            self._at = len(self._heard)
             await self._protect()
 
     async def _expect(self, pattern: str) -> Any:
@@ -132,28 +137,38 @@ class _Dialogue:
         raise ProbeError(Reason.BODY, f"{self._stream.peer} closed before a line that matches {pattern!r}")
 
     async def _line(self) -> bytes | None:
-        while b"\n" not in self._heard and len(self._heard) <= LINE_LIMIT and await self._hear():
-            pass
-        line, newline, rest = self._heard.partition(b"\n")
-        if len(line) > LINE_LIMIT:
+        start = self._at
+        while (end := self._heard.find(b"\n", start)) < 0:
+            start = len(self._heard) - self._at  # where what comes next will stand
+            if start > LINE_LIMIT:
+                break
+            if not await self._hear():
+                return self._use(start).removesuffix(b"\r") if start else None
+        if end < 0 or end - self._at > LINE_LIMIT:
             raise ProbeError(Reason.BODY, f"{self._stream.peer} sent a line of more than {LINE_LIMIT} bytes")
-        self._heard = rest
-        return line.removesuffix(b"\r") if line or newline else None
+        return self._use(end + 1 - self._at)[:-1].removesuffix(b"\r")
 
     async def _expect_bytes(self, wanted: bytes) -> None:
         self._net.enter("dialogue", f"waiting for {wanted[:60]!r}", Reason.BODY)
-        while len(self._heard) < len(wanted):
+        while len(self._heard) - self._at < len(wanted):
             if not await self._hear():
                 raise ProbeError(Reason.BODY, f"{self._stream.peer} closed before {wanted[:60]!r} came")
-        found, self._heard = self._heard[: len(wanted)], self._heard[len(wanted) :]
+        found = self._use(len(wanted))
         if found != wanted:
             self._net.samples["probe_failed_due_to_bytes"] = 1.0
             raise ProbeError(Reason.BODY, f"{self._stream.peer} sent {found[:60]!r} instead of {wanted[:60]!r}")
 
     async def _hear(self) -> bool:
-        data = await self._stream.receive()
+        data = await self._stream.receive(_HEARD_AT_ONCE)
+        del self._heard[: self._at]
+        self._at = 0
         self._heard += data
         return bool(data)
+
+    def _use(self, count: int) -> bytes:
+        used = bytes(self._heard[self._at : self._at + count])
+        self._at += count
+        return used
 
 
 def note_labels(net: Attempt, steps: Sequence[Step], step: Step, match: Any) -> None:
@@ -161,15 +176,6 @@ def note_labels(net: Attempt, steps: Sequence[Step], step: Step, match: Any) -> 
     if step.labels:
         told = {label.name: expanded(label.value.encode(), match).decode("utf-8", "replace") for label in step.labels}
         net.samples["probe_expect_info", *(told.get(name, "") for name in families(steps)[0].labels)] = 1.0
-
-
-def searched(pattern: str, line: bytes) -> Any:
-    """The match of `pattern` in `line`, or None."""
-    match = compiled(pattern).search(line)
-    if match is None and not line.isascii():
-        # Go lets a dot match a byte that is no UTF-8, RE2 does not.
-        match = compiled(pattern).search(line.decode("utf-8", "replace").encode())
-    return match
 
 
 def expanded(template: bytes, match: Any) -> bytes:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.net.clock import CONTROL_SPACE, Clock, arrival, ask_for_stamps
-from exporter.net.readiness import wake
+from exporter.net.readiness import READS_IN_A_ROW, wake
 from exporter.net.stream import translate
 
 _LARGEST = 65535
@@ -42,6 +42,7 @@ class Datagram:
         self._sent = b""
         self._loop = asyncio.get_running_loop()
         self.kernel_clock = ask_for_stamps(sock)
+        self._in_a_row = 0
 
     @property
     def privileged(self) -> bool:
@@ -66,6 +67,10 @@ class Datagram:
 
     async def receive(self) -> Arrived:
         """The next datagram from the peer; ProbeError `connect` when the network says there is none."""
+        self._in_a_row += 1
+        if self._in_a_row > READS_IN_A_ROW:
+            self._in_a_row = 0
+            await asyncio.sleep(0)
         while True:
             try:
                 data, control, _, _ = self._sock.recvmsg(_LARGEST, CONTROL_SPACE)
@@ -102,6 +107,7 @@ class Datagram:
         return not self.privileged or about[4:8] == self._sent[4:8]
 
     async def _readable(self) -> None:
+        self._in_a_row = 0
         waiter = self._loop.create_future()
         self._loop.add_reader(self._sock.fileno(), wake, waiter)
         try:

@@ -15,6 +15,10 @@ import sys
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+READS_IN_A_ROW = 4
+"""Reads that may find something at once before the rest of the loop has its turn: a peer that sends faster than we read
+would keep the loop to itself, and no deadline would ever come."""
+
 
 class Readiness(Protocol):
     """How a stream waits; one task at a time waits for a socket."""

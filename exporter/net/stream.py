@@ -7,6 +7,7 @@ last `send`, `last_byte_at` that of the newest byte, both on the monotonic clock
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -57,6 +58,7 @@ class Stream:
         self._tls: ssl.SSLSocket | None = None
         self._clock = clock
         self._readiness = readiness.of_running_loop()
+        self._in_a_row = 0
 
     async def __aenter__(self) -> Stream:
         return self
@@ -121,6 +123,10 @@ class Stream:
 
     async def receive(self, limit: int = CHUNK) -> bytes:
         """What is there, at most `limit` bytes; empty when the peer has finished."""
+        self._in_a_row += 1
+        if self._in_a_row > readiness.READS_IN_A_ROW:
+            self._in_a_row = 0
+            await asyncio.sleep(0)
         while True:
             try:
                 return self._receive_tls(limit) if self._tls else self._receive_plain(limit)
@@ -211,6 +217,7 @@ class Stream:
                 raise self._broken(error) from error
 
     async def _readable(self) -> None:
+        self._in_a_row = 0
         await self._readiness.wait(self._sock.fileno(), writing=False)
 
     async def _writable(self) -> None:

@@ -21,13 +21,13 @@ from exporter import USER_AGENT, dialogue
 from exporter import net as network
 from exporter.client import ClientConfig, HeaderName, HeaderSources, choose_route, client_headers, header_values
 from exporter.client.tokens import authorize, forget, hide
-from exporter.dialogue import Step, expanded, note_labels, searched
+from exporter.dialogue import Step, expanded, note_labels
 from exporter.errors import ProbeError
 from exporter.model import Endpoint, Family, Reason, Result
 from exporter.net import Attempt
 from exporter.net.target import Target, parse_websocket
 from exporter.net.websocket import OF_THE_HANDSHAKE, WebSocket
-from exporter.options import IPProtocol
+from exporter.options import IPProtocol, searched
 
 FAMILIES = (
     Family("probe_websocket_status_code", "The status of the answer to the upgrade, 0 when there was none."),
