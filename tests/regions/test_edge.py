@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from exporter.model import CONTROLS, NetworkOptions, Reason, Result
+from exporter.net import subnet
 from exporter.probes.tcp import Step
 from exporter.regions import edge
 from tests.probes.http_probing import Handler, site
@@ -255,6 +256,16 @@ async def test_a_resolver_that_says_nothing_is_the_vantages_fault(answer: Answer
         result = await probe_edge(dns, "icmp", "www.example", within=0.2)
     assert result.reason is Reason.VANTAGE
     assert result.message == "no answer within 0.2 s while waiting for a resolver to say where www.example is"
+
+
+async def test_a_silent_resolver_is_asked_three_times_and_then_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subnet, "WAITS", (0.05, 0.05, 0.05))
+    async with DNSServer({"www.example": SILENCE}) as dns:
+        result = await probe_edge(dns, "icmp", "www.example", ip_protocol_fallback=False)
+        assert len(dns.queries) == 3
+    assert (result.reason, result.message) == (
+        Reason.VANTAGE, "nobody says where www.example is: a resolver does not answer",
+    )  # fmt: skip
 
 
 async def test_a_resolver_that_does_not_listen_is_the_vantages_fault_at_once() -> None:
