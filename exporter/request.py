@@ -18,6 +18,7 @@ from exporter.net.target import Target
 from exporter.options import File, TLSConfig
 
 _MADE_BY_US = frozenset({"host", "connection", "content-length", "transfer-encoding"})
+_UPGRADE = "upgrade"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,8 @@ def make_request(
         # An empty User-Agent means none, as in Go.
         if name.lower() not in _MADE_BY_US and (value or name.lower() != "user-agent")
     ]
+    if _UPGRADE in given and _UPGRADE in given.get("connection", "").lower():
+        headers.append(("Connection", given["connection"]))  # else every connection ends with its answer
     authority = given.get("host", target.authority) if home else target.authority
     body = _read_body(config) if method == config.method else b""
     return Request(method, target.scheme, authority, asked, (*headers, *extra), body)

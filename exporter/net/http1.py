@@ -7,6 +7,8 @@ never a second request.
 
 from __future__ import annotations
 
+import re
+
 import httptools
 
 from exporter.errors import ProbeError
@@ -15,7 +17,27 @@ from exporter.net.body import Body
 from exporter.net.message import HEAD_LIMIT, INFORMATIONAL_LIMIT, Answer, Request, not_http
 from exporter.net.stream import Stream
 
+_BLANK = re.compile(rb"\r?\n\r?\n")
+_BEFORE_COLON = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]+:")
+_LENGTH = re.compile(rb"content-length:[ \t]*(\d+)[ \t]*", re.IGNORECASE)
 _WITHOUT_BODY = frozenset({204, 304})
+
+
+def mend_head(data: bytes) -> bytes:
+    """An answer's beginning without what the parser refuses and browsers and Go take: white space before a colon
+    (RFC 9112, 5.1), and a length that is said again (RFC 9110, 8.6). As it is until the head has come."""
+    end = _BLANK.search(data)
+    if end is None:
+        return data
+    said: set[bytes] = set()
+    kept = []
+    for line in data[: end.start()].replace(b"\r\n", b"\n").split(b"\n"):
+        length = _LENGTH.fullmatch(line)
+        if length is None or length[1] not in said:
+            kept.append(_BEFORE_COLON.sub(rb"\1:", line))
+        if length is not None:
+            said.add(length[1])
+    return b"\r\n".join(kept) + data[end.start() :]
 
 
 class Conversation:
@@ -25,16 +47,8 @@ class Conversation:
         self._stream = stream
         self._net = net
         self._answer = Answer()
-        self._parser = httptools.HttpResponseParser(self)
-        # What browsers and Go accept as well: bytes after the end, a length beside chunks, bare line feeds, headers
-        # over two lines or with control characters, any version.
-        self._parser.set_dangerous_leniencies(
-            lenient_chunked_length=True,
-            lenient_data_after_close=True,
-            lenient_optional_cr_before_lf=True,
-            lenient_headers=True,
-            lenient_version=True,
-        )
+        self._parser = self._new_parser()
+        self._raw = b""
         self._early: list[bytes] = []
         self._body: Body | None = None
         self._broken: ProbeError | None = None
@@ -82,6 +96,25 @@ class Conversation:
         body.end()
         return self._stream.last_byte_at
 
+    def _new_parser(self) -> httptools.HttpResponseParser:
+        parser = httptools.HttpResponseParser(self)
+        # What browsers and Go accept as well: bytes after the end, a length beside chunks, bare line feeds, headers
+        # over two lines or with control characters, any version.
+        parser.set_dangerous_leniencies(
+            lenient_chunked_length=True,
+            lenient_data_after_close=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_headers=True,
+            lenient_version=True,
+        )
+        return parser
+
+    def _begin_again(self, data: bytes) -> None:
+        self._parser = self._new_parser()
+        self._answer.headers.clear()
+        self._raw = b""
+        self._feed(data)
+
     def _ended_by_close(self, body: Body) -> None:
         if not self._to_close:
             expected = f" of {self._answer.content_length}" if self._answer.content_length >= 0 else ""
@@ -89,15 +122,19 @@ class Conversation:
         body.end()
 
     def _feed(self, data: bytes) -> None:
+        if not self._head:
+            self._raw += data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            raise not_http(self._stream.peer, "wants another protocol, unasked (status 101)") from None
+            self._whole = True  # what follows is no HTTP; the status has been read
         except httptools.HttpParserError as error:
             cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
             if cause is not None:
                 raise cause from None
-            if not self._whole:
+            if not self._head and (mended := mend_head(self._raw)) != self._raw:
+                self._begin_again(mended)
+            elif not self._whole:
                 self._break(not_http(self._stream.peer, f"broke HTTP: {error}"))
         # Headers before the body and trailers after it are kept by the parser until they are whole.
         self._dry += len(data)

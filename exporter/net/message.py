@@ -38,8 +38,9 @@ class Request:
         lines += [f"{name}: {value}" for name, value in self.headers]
         if self.body or self.method in ("POST", "PUT", "PATCH"):
             lines.append(f"Content-Length: {len(self.body)}")
-        lines.append("Connection: close\r\n\r\n")
-        self.rendered = "\r\n".join(lines).encode("utf-8") + self.body
+        if not any(name.lower() == "connection" for name, _ in self.headers):
+            lines.append("Connection: close")
+        self.rendered = "\r\n".join((*lines, "", "")).encode("utf-8") + self.body
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """The header block of HTTP/2 (RFC 9113, 8.3)."""

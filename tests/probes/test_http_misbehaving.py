@@ -19,6 +19,7 @@ import h2.connection
 import h2.events
 import pytest
 
+from exporter.assertions import HeaderMatch
 from exporter.model import NetworkOptions, Reason, Result
 from tests.probes.http_probing import PHASES, phase, run
 from tests.servers import torture
@@ -64,10 +65,6 @@ BROKEN = {
     "a wrong chunk": (torture.invalid_chunked, "broke HTTP"),
     "chunks without an end": (sends(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), "after 5 bytes"),
     "two lengths": (sends(HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"), "broke HTTP"),
-    "another protocol": (
-        sends(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
-        "another protocol",
-    ),
     "endless headers": (torture.endless_headers, "more than 64 KB of headers"),
     "a huge header line": (torture.huge_header_line, "more than 64 KB of headers"),
     "endless 100 continue": (torture.endless_informational, "more than 10 answers of 1xx"),
@@ -173,6 +170,29 @@ async def test_a_bomb_is_unpacked_no_further_than_its_limit(form: str, judged: b
         )
     assert (result.reason, result.message) == (Reason.BODY, "the body has more than 10 MB")
     assert peak < 40 * MEGABYTE
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-A : b\r\nContent-Length: 5\r\n\r\n", 200),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\ncontent-length:5 \r\n\r\n", 200),
+        (b"HTTP/1.2 200 OK\r\nX-A: a\r\n b\r\nContent-Length: 5\r\n\r\n", 200),
+        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\nX-A: b\r\n\r\n", 101),
+    ],
+    ids=["space before a colon", "a length said twice", "a header over two lines", "another protocol"],
+)
+async def test_what_browsers_take_is_taken(head: bytes, status: int) -> None:
+    headers = {"Connection": "Upgrade", "Upgrade": "x"}
+    wanted = (HeaderMatch(header="X-A", regexp="b$"),)
+    async with Torture(sends(head, b"hello")) as server:
+        result = await run(
+            server.url, valid_status_codes=(range(status, status + 1),), fail_if_header_not_matches=wanted,
+            headers=headers,
+        )  # fmt: skip
+    assert result.ok, result.message
+    assert b"Connection: Upgrade\r\n" in server.heads[0]
+    assert b"Connection: close" not in server.heads[0]
 
 
 class Server2:
