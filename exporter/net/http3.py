@@ -82,6 +82,7 @@ class Conversation:
         self._http.send_headers(self._stream, request.fields(), end_stream=not request.body)
         if request.body:
             self._http.send_data(self._stream, request.body, end_stream=True)
+            self._session.sends(len(request.body))
         while not self._head:
             await self._more()
         return self._answer

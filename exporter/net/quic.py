@@ -66,6 +66,7 @@ class Session:
         self._net = net
         self._address = address
         self._idle = 0
+        self._allowed = IDLE_LIMIT
         self._early: list[QuicEvent] = []
 
     async def more(self) -> list[QuicEvent]:
@@ -83,6 +84,10 @@ class Session:
         except TimeoutError:
             self.connection.handle_timer(self._net.clock.monotonic())
         return self._events()
+
+    def sends(self, size: int) -> None:
+        """So many bytes go out, and each datagram of them may be acknowledged by one."""
+        self._allowed += size
 
     def progressed(self) -> None:
         """A part of the answer has come."""
@@ -137,8 +142,8 @@ class Session:
     def _take(self, arrived: Arrived) -> None:
         self.arrived_at = arrived.at
         self._idle += max(len(arrived.data), _FULL)
-        if self._idle > IDLE_LIMIT:
-            raise ProbeError(Reason.PROTOCOL, f"{self.peer} sent {IDLE_LIMIT >> 20} MB that bring no answer")
+        if self._idle > self._allowed:
+            raise ProbeError(Reason.PROTOCOL, f"{self.peer} sent {self._allowed >> 20} MB that bring no answer")
         self.connection.receive_datagram(arrived.data, self._address, self._net.clock.monotonic())
 
     def _events(self) -> list[QuicEvent]:

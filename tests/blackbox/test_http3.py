@@ -21,7 +21,7 @@ from tests.probing import open_descriptors
 from tests.servers.certificates import Authority, Leaf
 from tests.servers.dns import DNSServer, addresses
 from tests.servers.ports import free_port
-from tests.servers.quic import QuicServer, Request, answers
+from tests.servers.quic import QuicServer, Request, UDPServer, answers
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 
@@ -190,6 +190,19 @@ async def test_the_guard_and_a_proxy_are_not_gone_around(authority: Authority, l
     assert guarded.reason is Reason.INTERNAL
     assert proxied.reason is Reason.VANTAGE
     assert "HTTP/3 goes by UDP" in proxied.message
+
+
+async def test_the_guard_holds_on_every_hop(authority: Authority, leaf: Leaf) -> None:
+    async with UDPServer(lambda _: [], "127.0.0.2") as inner:
+
+        async def leads_inside(request: Request) -> None:
+            request.head(302, (b"location", inner.url.encode()), end=True)
+
+        async with QuicServer(leaf, leads_inside) as server:
+            result = await ask(server.url, authority, network=NetworkOptions(deny=("127.0.0.2/32",)))
+        assert inner.heard == []
+    assert result.reason is Reason.INTERNAL
+    assert "127.0.0.2 is in network.deny" in result.message
 
 
 async def test_no_socket_stays_open(authority: Authority, leaf: Leaf) -> None:

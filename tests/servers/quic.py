@@ -187,7 +187,8 @@ class QuicServer:
 class UDPServer(asyncio.DatagramProtocol):
     """Answers each datagram with those of `answer`, whatever they are."""
 
-    def __init__(self, answer: Callable[[bytes], list[bytes]]) -> None:
+    def __init__(self, answer: Callable[[bytes], list[bytes]], address: str = "127.0.0.1") -> None:
+        self.address = address
         self.heard: list[bytes] = []
         self.port = free_port()
         self._answer = answer
@@ -202,10 +203,10 @@ class UDPServer(asyncio.DatagramProtocol):
 
     @property
     def url(self) -> str:
-        return f"https://127.0.0.1:{self.port}/"
+        return f"https://{self.address}:{self.port}/"
 
     async def __aenter__(self) -> Self:
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, ("127.0.0.1", self.port))
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, (self.address, self.port))
         return self
 
     async def __aexit__(
