@@ -45,7 +45,8 @@ def parse_header_value(found: Any, folder: Path = Path()) -> str:
     """A header's value; numbers are taken as their text, as blackbox_exporter does."""
     text = str(found)
     if not isinstance(found, str | int | float) or isinstance(found, bool) or not text.isprintable():
-        raise ValueError(f"{found!r} is not a header's value: one line of text, in quotes")
+        # Not repeated: it may be a token behind which a line ends.
+        raise ValueError("not the value of a header: one line of text, in quotes")
     return text
 
 

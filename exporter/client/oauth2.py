@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from exporter.client.proxies import ProxyConfig, one_of
 from exporter.net.target import parse_target
@@ -13,6 +13,8 @@ from exporter.options import File, Parsed, SecretText, TLSConfig
 
 
 def _parse_url(found: Any, folder: Path) -> str:
+    if "@" in str(found):
+        raise ValueError("who asks is client_id and client_secret; remove the user name from the URL")
     if not isinstance(found, str) or not found.startswith(("http://", "https://")):
         raise ValueError(f"{found!r} is not a URL; write http:// or https://, a host and a path")
     parse_target(found)
@@ -31,6 +33,7 @@ class OAuth2(ProxyConfig):
     client_secret_file: File | None = None
     scopes: tuple[str, ...] = ()
     token_url: TokenURL
+    grant_type: Literal["client_credentials"] = "client_credentials"
     endpoint_params: Mapping[str, SecretText] = field(default_factory=dict, hash=False)
     tls_config: TLSConfig = TLSConfig()
 

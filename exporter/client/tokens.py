@@ -101,7 +101,7 @@ async def _ask(net: Attempt, config: OAuth2, secret: str | None, in_parameters: 
         proxy_connect_header=config.proxy_connect_header,
         no_proxy=config.no_proxy,
     )
-    asked = {"grant_type": "client_credentials"} | ({"scope": " ".join(config.scopes)} if config.scopes else {})
+    asked = {"grant_type": config.grant_type} | ({"scope": " ".join(config.scopes)} if config.scopes else {})
     asked |= config.endpoint_params
     if in_parameters:
         asked |= {"client_id": config.client_id} | ({"client_secret": secret} if secret else {})
