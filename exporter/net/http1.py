@@ -189,7 +189,10 @@ class Conversation:
         chunked, length = False, -1
         for name, value in answer.headers:
             if name == b"transfer-encoding":
-                chunked = b"chunked" in value.lower()
+                if value.strip().lower() != b"chunked":
+                    said = value[:60].decode("latin-1")
+                    raise not_http(self._stream.peer, f"has a transfer coding that was not asked for: {said!r}")
+                chunked = True
             elif name == b"content-length" and value.isdigit():
                 length = int(value)
         if chunked:

@@ -65,6 +65,7 @@ BROKEN = {
     "a wrong chunk": (torture.invalid_chunked, "broke HTTP"),
     "chunks without an end": (sends(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), "after 5 bytes"),
     "two lengths": (sends(HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"), "broke HTTP"),
+    "a transfer coding": (sends(HEAD + b"Transfer-Encoding: gzip\r\n\r\nhello"), "was not asked for: 'gzip'"),
     "endless headers": (torture.endless_headers, "more than 64 KB of headers"),
     "a huge header line": (torture.huge_header_line, "more than 64 KB of headers"),
     "endless 100 continue": (torture.endless_informational, "more than 10 answers of 1xx"),
