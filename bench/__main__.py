@@ -1,7 +1,7 @@
 """The benchmarks of the probe path, one after the other; `python -m bench cpu memory` runs only those named.
 
 The others take minutes or mean something only by themselves: `python -m bench.soak`, `.paging`, `.spikes`, `.reports`,
-`.chatter`, `.live`, `.readers`, `.silence`, `.sizing`.
+`.chatter`, `.live`, `.readers`, `.silence`, `.sizing`, `.probe_page`.
 """
 
 from __future__ import annotations

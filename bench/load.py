@@ -1,17 +1,21 @@
-"""A load generator for blackbox_exporter: `python -m bench.load PORT TARGET RATE CONNECTIONS`.
+"""A load generator for `/probe`, theirs or ours: `python -m bench.load PORT TARGET RATE CONNECTIONS`.
 
-It asks for `/probe` over kept-alive connections, RATE times a second spread evenly, or as fast as the answers come when
-RATE is 0. It ends when its standard input does and prints JSON: probes, failures, and the `processing` seconds of each.
+It asks over kept-alive connections, RATE times a second spread evenly, or as fast as the answers come when RATE is 0.
+Each request is for another path below TARGET, because who is asked for the same twice at once may probe it once. It
+ends when its standard input does and prints JSON: probes, failures, the `seconds` that it asked, and of each success the
+seconds of `processing` and those that the answer `took`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,7 +40,7 @@ class Load:
 
 @contextmanager
 def load(port: int, target: str, rate: float, connections: int) -> Iterator[Load]:
-    """Put blackbox_exporter on `port` under load."""
+    """Put the `/probe` on `port` under load."""
     words = (sys.executable, "-m", "bench.load", str(port), target, str(rate), str(connections))
     process = start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with ended(process):
@@ -46,12 +50,14 @@ def load(port: int, target: str, rate: float, connections: int) -> Iterator[Load
 class _Generator:
     def __init__(self, port: int, target: str, rate: float, connections: int) -> None:
         self.processing: list[float] = []
+        self.took: list[float] = []
         self.failures = 0
         self._port, self._connections = port, connections
         self._pause = connections / rate if rate else 0.0
         headers = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
-        path = f"/probe?module=http&target={quote(target, safe='')}"
-        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n".encode()
+        self._before = f"GET /probe?module=http&target={quote(target, safe='')}"
+        self._behind = f" HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n"
+        self._numbers = itertools.count()
 
     async def run(self) -> None:
         began = asyncio.get_running_loop().time()
@@ -65,15 +71,18 @@ class _Generator:
         while True:
             await asyncio.sleep(max(0.0, due - loop.time()))
             due = max(due + self._pause, loop.time())
-            writer.write(self._request)
-            self._note(await _body(reader))
+            began = loop.time()
+            writer.write(f"{self._before}{next(self._numbers)}{self._behind}".encode())
+            body = await _body(reader)
+            self._note(body, loop.time() - began)
 
-    def _note(self, body: bytes) -> None:
+    def _note(self, body: bytes, took: float) -> None:
         found = _PROCESSING.search(body)
         if b"\nprobe_success 1\n" not in body or found is None:
             self.failures += 1
         else:
             self.processing.append(float(found[1]))
+            self.took.append(took)
 
 
 async def _body(reader: asyncio.StreamReader) -> bytes:
@@ -95,11 +104,14 @@ async def _main(port: str, target: str, rate: str, connections: str) -> None:
     generator = _Generator(int(port), target, float(rate), int(connections))
     running = asyncio.create_task(generator.run())
     until_told = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+    began = time.monotonic()
     await asyncio.wait((running, until_told), return_when=asyncio.FIRST_COMPLETED)
+    seconds = time.monotonic() - began
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     probes = len(generator.processing) + generator.failures
-    print(json.dumps({"probes": probes, "failures": generator.failures, "processing": generator.processing}))
+    measured = {"seconds": seconds, "processing": generator.processing, "took": generator.took}
+    print(json.dumps({"probes": probes, "failures": generator.failures, **measured}))
 
 
 if __name__ == "__main__":

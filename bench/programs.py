@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,14 @@ def nginx(folder: Path) -> Iterator[Nginx]:
 
 
 @contextlib.contextmanager
-def exporter(folder: Path, *files: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def exporter(
+    folder: Path, *files: Path, arguments: Sequence[str] = ()
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Ours with these configuration files: its main process and the address of its metrics page."""
     port = free_port()
     process = start(
         str(Path(sys.executable).with_name("outage-exporter")), "run", *(f"--config.file={file}" for file in files),
-        f"--web.listen-address=127.0.0.1:{port}", f"--data.dir={folder / 'data'}", "--log.level=error",
+        f"--web.listen-address=127.0.0.1:{port}", f"--data.dir={folder / 'data'}", "--log.level=error", *arguments,
     )  # fmt: skip
     with ended(process):
         await_port(port, process)
@@ -87,18 +89,26 @@ def exporter(folder: Path, *files: Path) -> Iterator[tuple[subprocess.Popen[byte
 
 
 @contextlib.contextmanager
-def blackbox(folder: Path, ca_file: Path | None = None) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Theirs, with one module `http` that verifies chains against `ca_file`: its process and its port."""
-    http_options: dict[str, Any] = {"preferred_ip_protocol": "ip4"}
-    if ca_file:
-        http_options["tls_config"] = {"ca_file": str(ca_file)}
-    file = folder / "blackbox.yml"
-    file.write_text(json.dumps({"modules": {"http": {"prober": "http", "timeout": TIMEOUT, "http": http_options}}}))
+def blackbox(
+    folder: Path, ca_file: Path | None = None, timeout: str = TIMEOUT
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Theirs, with the module of `write_modules`: its process and its port."""
+    file = write_modules(folder, ca_file, timeout)
     port = free_port()
     process = start(BLACKBOX, f"--config.file={file}", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error")
     with ended(process):
         await_port(port, process)
         yield process, port
+
+
+def write_modules(folder: Path, ca_file: Path | None = None, timeout: str = TIMEOUT) -> Path:
+    """A module file with one module `http`, which verifies chains against `ca_file`."""
+    http_options: dict[str, Any] = {"preferred_ip_protocol": "ip4"}
+    if ca_file:
+        http_options["tls_config"] = {"ca_file": str(ca_file)}
+    file = folder / "blackbox.yml"
+    file.write_text(json.dumps({"modules": {"http": {"prober": "http", "timeout": timeout, "http": http_options}}}))
+    return file
 
 
 def write_config(folder: Path, url: str, pairs: int, interval: float, ca_file: Path | None = None) -> Path:
@@ -123,6 +133,11 @@ def tree(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """The process and all that it started."""
     top = psutil.Process(process.pid)
     return [top, *top.children(recursive=True)]
+
+
+def resident(process: subprocess.Popen[bytes]) -> int:
+    """Bytes of memory that the whole process tree has."""
+    return sum(int(one.memory_info().rss) for one in tree(process))
 
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:

@@ -172,7 +172,7 @@ def _cost(prober: subprocess.Popen[bytes], prometheus: Prometheus, nginx: progra
         raise WrongError(f"{failures:g} of {setting.pairs} probes failed")
     page = prometheus.page()
     rate = (_appended(page) - appended) / seconds
-    memory = _resident(prober), _resident(prometheus.process)  # before the snapshot, which takes some
+    memory = programs.resident(prober), programs.resident(prometheus.process)  # before the snapshot, which takes some
     block = prometheus.block()
     return Cost(
         prober_cpu / seconds,
@@ -187,10 +187,6 @@ def _cost(prober: subprocess.Popen[bytes], prometheus: Prometheus, nginx: progra
 
 def _appended(page: MetricsPage) -> float:
     return page.sum("prometheus_tsdb_head_samples_appended_total")
-
-
-def _resident(process: subprocess.Popen[bytes]) -> int:
-    return sum(int(one.memory_info().rss) for one in programs.tree(process))
 
 
 @contextlib.contextmanager
