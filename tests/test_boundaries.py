@@ -47,6 +47,9 @@ ONLY_IN = {
     "socksio": ("net",),
     "wsproto": ("net",),
     "aioquic": ("net",),
+    "pylsqpack": ("net",),
+    "OpenSSL": ("net",),
+    "service_identity": ("net",),
     "cel_expr_python": ("assertions",),
 }
 

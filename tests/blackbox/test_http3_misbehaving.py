@@ -178,6 +178,14 @@ async def test_silence_is_a_timeout_of_its_phase(behaviour: Behaviour, authority
     assert result.samples["probe_http_duration_seconds", phase] > 0.2
 
 
+async def test_a_server_that_gives_up_in_silence_is_a_timeout_too(authority: Authority, leaf: Leaf) -> None:
+    async with QuicServer(leaf, silent, patience=0.3) as server:
+        result = await ask(server.url, authority, within=10.0)
+    assert result.reason is Reason.TIMEOUT
+    assert "fell silent until the connection ended" in result.message
+    assert result.duration < 5.0
+
+
 async def test_a_server_that_ends_the_handshake_is_tls(authority: Authority, leaf: Leaf) -> None:
     async with QuicServer(leaf, answers(), protocols=("hq-interop",)) as server:
         other = await ask(server.url, authority)

@@ -131,7 +131,7 @@ class QuicServer:
     """One behaviour on one UDP port of 127.0.0.1.
 
     `retry` makes clients prove their address first, `refuses` ends each connection with this code at its handshake,
-    `protocols` are those of ALPN.
+    `protocols` are those of ALPN, `patience` is how long a connection may be silent, in seconds.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class QuicServer:
         refuses: QuicErrorCode | int | None = None,
         protocols: tuple[str, ...] = ("h3",),
         wants_certificate: bool = False,
-        versions: tuple[int, ...] = (),
+        patience: float = 60.0,
     ) -> None:
         self.behaviour = behaviour
         self.refuses = refuses
@@ -154,10 +154,8 @@ class QuicServer:
         self.client_certificates: list[x509.Certificate | None] = []
         self.tasks: list[asyncio.Task[None]] = []
         self._retry = retry
-        self._configuration = QuicConfiguration(is_client=False, alpn_protocols=list(protocols))
+        self._configuration = QuicConfiguration(is_client=False, alpn_protocols=list(protocols), idle_timeout=patience)
         self._configuration.load_cert_chain(leaf.certificate, leaf.key)
-        if versions:
-            self._configuration.supported_versions = list(versions)
 
     @property
     def url(self) -> str:
