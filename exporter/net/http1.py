@@ -20,7 +20,7 @@ from exporter.net.stream import Stream
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _BEFORE_COLON = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]+:")
 _LENGTH = re.compile(rb"content-length:[ \t]*(\d+)[ \t]*", re.IGNORECASE)
-_WITHOUT_BODY = frozenset({204, 304})
+_WITHOUT_BODY = frozenset({101, 204, 304})
 
 
 def mend_head(data: bytes) -> bytes:
