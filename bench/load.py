@@ -2,8 +2,8 @@
 
 It asks over kept-alive connections, RATE times a second spread evenly, or as fast as the answers come when RATE is 0.
 Each request is for another path below TARGET, because who is asked for the same twice at once may probe it once. It
-ends when its standard input does and prints JSON: probes, failures, the `seconds` that it asked, and of each success the
-seconds of `processing` and those that the answer `took`.
+ends when its standard input does and prints JSON: probes, failures, the `seconds` in which it asked, and of each
+success the seconds of `processing` and those that the answer `took`.
 """
 
 from __future__ import annotations
