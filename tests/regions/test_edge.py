@@ -34,7 +34,6 @@ from tests.servers.listener import Listener, streams
 from tests.servers.origin import Origin, Reply
 from tests.servers.ports import free_port
 from tests.servers.program import run_command
-from tests.servers.torture import Torture, echo
 
 DE, US = "203.0.113.0/24", "198.51.100.0/24"
 SOA = ("SOA ns.example. admin.example. 2026112401 3600 600 86400 60",)
@@ -153,6 +152,14 @@ async def test_both_families_are_asked_for_whatever_that_of_the_subnet(
     async with DNSServer(zone) as dns:
         result = await probe_edge(dns, "icmp", "www.example", subnet=local, preferred_ip_protocol=preferred)
     assert (result.ok, result.facts["address"]) == (True, expected), result.message
+
+
+async def test_an_edge_of_the_other_family_is_tried_when_any_will_do() -> None:
+    zone = {"www.example": by_subnet({DE: addresses("127.0.0.2", "::1")})}
+    async with DNSServer(zone) as dns, site(hello, host="127.0.0.2") as url:
+        target = f"http://www.example:{url.rpartition(':')[2]}/"
+        result = await probe_edge(dns, "http", target, addresses="any", preferred_ip_protocol="ip6")
+    assert (result.ok, result.facts["address"]) == (True, "127.0.0.2"), result.message
 
 
 async def test_the_preferred_family_alone_is_asked_for_without_fallback() -> None:
@@ -400,13 +407,9 @@ services:
 async def test_the_state_in_a_region_of_which_nothing_is_known_is_unknown(tmp_path: Path) -> None:
     everywhere = Answer(("A 127.0.0.2",), scope=0)
     zone = {"localhost": by_subnet({DE: addresses("127.0.0.2")}, everywhere)}
-    async with (
-        DNSServer(zone) as dns,
-        Torture(echo) as server,
-        Torture(echo, address="127.0.0.2", port=server.port),
-    ):
+    async with DNSServer(zone) as dns, edges("127.0.0.1", "127.0.0.2") as (near, _):
         file = tmp_path / "outage.yaml"
-        file.write_text(SHOP.format(resolver=f"{dns.address}:{dns.port}", port=server.port))
+        file.write_text(SHOP.format(resolver=f"{dns.address}:{dns.port}", port=near.port))
         checked = await run_command("check", "--config.file", file)
     header, row = (line.split() for line in checked.output.splitlines()[-2:])
     states = dict(zip(header, row, strict=True))
