@@ -4,8 +4,7 @@ Options, metrics and their meaning are blackbox_exporter's http prober's. Ours b
 statuses, assertions on JSON, `addresses`, and `blocked`, what a bot wall looks like: it is looked
 for before the status and the body are judged and gives reason `blocked`, which never counts against
 the service. Without a `blocked` block, 403 and 429 are taken for a bot wall unless
-`valid_status_codes` lists them. Where patterns and CEL are both asked for, both are looked at: there the
-patterns leave CEL nothing to read.
+`valid_status_codes` lists them.
 
 A wrong status is `status`; what headers and body lack is `body`; a wrong scheme is `tls`; an answer
 that is no HTTP, is cut short or never comes before the connection closes is `protocol`. One request
@@ -17,27 +16,13 @@ a hop, never repeated. Each hop is resolved, guarded and timed; phases are sums 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Literal
 
 from exporter import net as network
-from exporter.assertions import (
-    NO_WALL,
-    BotWall,
-    HeaderMatch,
-    JSONMatch,
-    body_fault,
-    described,
-    header_fault,
-    json_fault,
-    status_fault,
-    wall_in_body,
-    wall_in_head,
-)
-from exporter.assertions.expressions import Expression, expression_fault
 from exporter.client import BasicAuth, choose_route
 from exporter.client.tokens import authorize, forget, hide
 from exporter.errors import ProbeError
@@ -48,8 +33,9 @@ from exporter.net.cookies import Jar
 from exporter.net.hops import Hops
 from exporter.net.message import Answer, Conversation, Request
 from exporter.net.target import Target, join_target, parse_target, split_account
-from exporter.options import IPProtocol, Pattern, Secret, Size, StatusRanges
-from exporter.request import RequestConfig, changes, identity, make_request
+from exporter.options import IPProtocol, Secret
+from exporter.request import changes, identity, make_request
+from exporter.request.answer import AnswerConfig, Judgement
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 
@@ -79,32 +65,18 @@ _PHASE_KEYS: tuple[tuple[SampleKey, str], ...] = tuple((("probe_http_duration_se
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options(RequestConfig):
+class Options(AnswerConfig):
     """The `http:` block."""
 
-    valid_status_codes: StatusRanges = ()
-    valid_http_versions: tuple[Literal["HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"], ...] = ()
-    body_size_limit: Size = 0
-    fail_if_ssl: bool = False
-    fail_if_not_ssl: bool = False
-    fail_if_body_matches_regexp: tuple[Pattern, ...] = ()
-    fail_if_body_not_matches_regexp: tuple[Pattern, ...] = ()
-    fail_if_body_json_matches_cel: Expression | None = None
-    fail_if_body_json_not_matches_cel: Expression | None = None
-    fail_if_header_matches: tuple[HeaderMatch, ...] = ()
-    fail_if_header_not_matches: tuple[HeaderMatch, ...] = ()
-    fail_if_json_matches: tuple[JSONMatch, ...] = ()
-    fail_if_json_not_matches: tuple[JSONMatch, ...] = ()
     preferred_ip_protocol: IPProtocol = "ip6"
     ip_protocol_fallback: bool = True
     skip_resolve_phase_with_proxy: bool = False
     no_follow_redirects: bool | None = None
     enable_http3: bool = False
     addresses: Literal["one", "any", "all"] = "one"
-    blocked: BotWall = NO_WALL
 
     def __post_init__(self) -> None:
-        RequestConfig.__post_init__(self)
+        AnswerConfig.__post_init__(self)
         if self.enable_http3:
             self._check_http3()
         for version in self.valid_http_versions:
@@ -121,26 +93,6 @@ class Options(RequestConfig):
             raise ValueError("enable_http3 cannot come with a proxy: it goes by UDP, which no proxy here carries")
         if self.tls_config.max_version not in (None, "TLS13"):
             raise ValueError("enable_http3 needs TLS13, which tls_config.max_version forbids")
-
-    @property
-    def asserts_body(self) -> bool:
-        """Whether the body must, or must not, hold something."""
-        return bool(self.matches_body or self.fail_if_json_matches or self.fail_if_json_not_matches or self.has_cel)
-
-    @property
-    def matches_body(self) -> bool:
-        """Whether a pattern is looked for in the body."""
-        return bool(self.fail_if_body_matches_regexp or self.fail_if_body_not_matches_regexp)
-
-    @property
-    def has_cel(self) -> bool:
-        """Whether an expression judges the JSON body."""
-        return bool(self.fail_if_body_json_matches_cel or self.fail_if_body_json_not_matches_cel)
-
-    @property
-    def judges_body(self) -> bool:
-        """Whether anything needs the whole body."""
-        return self.asserts_body or bool(self.blocked.body)
 
     @property
     def follows(self) -> bool:
@@ -185,8 +137,7 @@ class _Walk:
         self.ended_at: float | None = None
         self.redirects = 0
         self.ssl = False
-        self.failed_regex = False
-        self.failed_cel = False
+        self.judgement = Judgement(options)
         self.authorization: str | None = None
         self.chooses = net.route is None  # else the region has chosen
 
@@ -323,71 +274,13 @@ class _Walk:
             broken = error
         except asyncio.CancelledError:
             # Out of time: what has come is judged, because it says whether headers or patterns failed.
-            self._first_fault(answer, body, ProbeError(Reason.TIMEOUT, "no end of the body in time"), readable)
+            late = ProbeError(Reason.TIMEOUT, "no end of the body in time")
+            self.judgement.fault(answer, bytes(body.kept), late, readable, self.ssl)
             raise
         self.net.enter(None, "judging the answer", at=self.ended_at)
-        fault = self._first_fault(answer, body, broken, readable)
+        fault = self.judgement.fault(answer, bytes(body.kept), broken, readable, self.ssl)
         if fault is not None:
             raise fault
-
-    def _first_fault(self, answer: Answer, body: Body, broken: ProbeError | None, readable: bool) -> ProbeError | None:
-        for reason, fault in self._faults(answer, bytes(body.kept), broken, readable):
-            if fault is not None:
-                return ProbeError(reason, fault)
-        return None
-
-    def _faults(
-        self, answer: Answer, body: bytes, broken: ProbeError | None, readable: bool
-    ) -> Iterator[tuple[Reason, str | None]]:
-        """What is wrong with the answer, in the order in which it is judged."""
-        options = self.options
-        wall, valid = options.blocked, options.valid_status_codes
-        forbidden, wanted = options.fail_if_body_matches_regexp, options.fail_if_body_not_matches_regexp
-        yield Reason.BLOCKED, wall_in_head(wall, valid, answer.status, answer)
-        if wall.body:
-            yield Reason.BLOCKED, wall_in_body(wall, body)
-        yield Reason.STATUS, status_fault(answer.status, valid)
-        yield (
-            Reason.BODY,
-            self._regex(header_fault(answer, options.fail_if_header_matches, options.fail_if_header_not_matches)),
-        )
-        if broken is not None:
-            # In blackbox_exporter a gzip body is refused before anything sees it, any other while it is read.
-            if options.compression != "gzip" or body:
-                self._blame_unread()
-            yield broken.reason, str(broken)
-        if not readable and options.asserts_body:
-            self._blame_unread()
-            yield Reason.BODY, "the body of a redirect that is not followed is not read, so it cannot match"
-        yield Reason.BODY, self._regex(body_fault(body, forbidden, wanted))
-        yield Reason.BODY, json_fault(body, options.fail_if_json_matches, options.fail_if_json_not_matches)
-        yield Reason.BODY, self._cel(body)
-        if options.valid_http_versions and answer.version not in options.valid_http_versions:
-            yield Reason.PROTOCOL, f"{answer.version}, wanted {' or '.join(options.valid_http_versions)}"
-        if options.fail_if_ssl and self.ssl:
-            yield Reason.TLS, "the answer came over TLS, and fail_if_ssl is set"
-        if options.fail_if_not_ssl and not self.ssl:
-            yield Reason.TLS, "the answer came without TLS, and fail_if_not_ssl is set"
-
-    def _regex(self, fault: str | None) -> str | None:
-        self.failed_regex = self.failed_regex or fault is not None
-        return fault
-
-    def _cel(self, body: bytes) -> str | None:
-        options = self.options
-        if not options.has_cel:
-            return None
-        self.failed_cel = True  # also when it asks for more than we do
-        fault = expression_fault(
-            body, options.fail_if_body_json_matches_cel, options.fail_if_body_json_not_matches_cel, described(body)
-        )
-        self.failed_cel = fault is not None
-        return fault
-
-    def _blame_unread(self) -> None:
-        """A body that cannot be read fails whoever looks at it first."""
-        self.failed_regex = self.options.matches_body
-        self.failed_cel = self.options.has_cel and not self.failed_regex
 
     def _turn(self, base: Target, location: str) -> Target:
         """Follow a redirect: the next target, and what the last one leaves behind."""
@@ -430,10 +323,10 @@ class _Walk:
         if self.options.oauth2 is not None:
             samples[_TOKEN_KEY] = phases.get("token", 0.0)
         if self.options.has_cel:
-            samples["probe_failed_due_to_cel"] = float(self.failed_cel)
+            samples["probe_failed_due_to_cel"] = float(self.judgement.failed_cel)
         samples["probe_http_redirects"] = float(self.redirects)
         samples["probe_http_uncompressed_body_length"] = float(self.body.size if self.body else 0)
-        samples["probe_failed_due_to_regex"] = float(self.failed_regex)
+        samples["probe_failed_due_to_regex"] = float(self.judgement.failed_regex)
         samples["probe_http_ssl"] = float(self.ssl and answer is not None)
         samples["probe_http_status_code"] = float(answer.status if answer else 0)
         samples["probe_http_version"] = float(answer.version[5:] if answer else 0)
