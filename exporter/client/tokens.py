@@ -1,6 +1,6 @@
 """The token that an `oauth2` block asks for: fetched on a probe's way, kept until shortly before it expires.
 
-A probe that must wait for a token spends that time in a phase of its own, `token`, where a person can see it. That
+A probe that must wait for a token spends that time in a phase of its own, `oauth2`, where a person can see it. That
 none comes says nothing of what is probed, and nothing of this machine's line either: it is `internal`, as a secret
 that cannot be read is.
 
@@ -50,12 +50,12 @@ _KEPT: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[OAuth2, _Kept]] = WeakK
 async def authorize(net: Attempt, config: OAuth2) -> str:
     """The Authorization header that `config` asks for; ProbeError `internal` when there is none."""
     kept, host = _kept(config), parse_target(config.token_url).host
-    net.enter("token", f"waiting for a token of {host}", Reason.INTERNAL)
+    net.enter("oauth2", f"waiting for a token of {host}", Reason.INTERNAL)
     async with kept.fetching:  # those who come meanwhile share what the first one gets
         left = kept.until - net.clock.monotonic()
         if left <= 0:
             await _fetch(net, config, kept)
-        net.facts["token"] = f"kept for {left:.0f} s more" if left > 0 else f"fetched from {host}"
+        net.facts["oauth2"] = f"a token kept for {left:.0f} s more" if left > 0 else f"a token fetched from {host}"
     net.enter(None, "asking with a token")
     return kept.header
 

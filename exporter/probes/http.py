@@ -60,7 +60,7 @@ _KEEP_METHOD = frozenset({307, 308})
 _FACT_LIMIT = 4096  # characters of headers kept for a person
 _IP_SAMPLES = ("probe_ip_protocol", "probe_ip_addr_hash")
 _TLS_NAMES = frozenset(family.name for family in network.TLS_FAMILIES)
-_TOKEN_KEY: SampleKey = ("probe_http_duration_seconds", "token")
+_TOKEN_KEY: SampleKey = ("probe_http_duration_seconds", "oauth2")
 _PHASE_KEYS: tuple[tuple[SampleKey, str], ...] = tuple((("probe_http_duration_seconds", name), name) for name in PHASES)
 
 
@@ -321,7 +321,7 @@ class _Walk:
         for key, phase in _PHASE_KEYS:
             samples[key] = phases.get(phase, 0.0)
         if self.options.oauth2 is not None:
-            samples[_TOKEN_KEY] = phases.get("token", 0.0)
+            samples[_TOKEN_KEY] = phases.get("oauth2", 0.0)
         if self.options.has_cel:
             samples["probe_failed_due_to_cel"] = float(self.judgement.failed_cel)
         samples["probe_http_redirects"] = float(self.redirects)

@@ -92,8 +92,8 @@ async def test_a_token_is_kept_until_shortly_before_it_expires() -> None:
         results, brought = await probes(config, 3, "Bearer long")
         assert [result.ok for result in results] == [True] * 3
         assert (len(issuer.asked), len(brought)) == (1, 3)
-        assert results[0].facts["token"] == "fetched from 127.0.0.1"
-        assert results[2].facts["token"].startswith("kept for 35")
+        assert results[0].facts["oauth2"] == "a token fetched from 127.0.0.1"
+        assert results[2].facts["oauth2"].startswith("a token kept for 35")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ async def test_a_token_server_that_says_nothing_takes_the_time_of_the_probe() ->
         result = await run("http://127.0.0.1:1/", oauth2=config, timeout=0.3)
     assert result.reason is Reason.INTERNAL
     assert result.message == "no answer within 0.3 s while waiting for a token of 127.0.0.1"
-    assert phase(result, "token") == pytest.approx(result.duration)
+    assert phase(result, "oauth2") == pytest.approx(result.duration)
 
 
 async def test_the_time_that_a_token_takes_is_a_phase() -> None:
@@ -196,8 +196,8 @@ async def test_the_time_that_a_token_takes_is_a_phase() -> None:
 
     async with site(slow) as url:
         first, second = (await probes(OAuth2(client_id="me", token_url=url), 2, "Bearer abc"))[0]
-    assert first.phases["token"] > 0.2 > second.phases["token"]
-    assert phase(first, "token") == first.phases["token"]
+    assert first.phases["oauth2"] > 0.2 > second.phases["oauth2"]
+    assert phase(first, "oauth2") == first.phases["oauth2"]
     assert sum(
         value for key, value in first.samples.items() if key[0] == "probe_http_duration_seconds"
     ) == pytest.approx(first.duration)
