@@ -29,7 +29,7 @@ TLS_FAMILIES = tuple(family for family in network.TLS_FAMILIES if family.name !=
 """What is told of TLS under a dialogue: blackbox_exporter leaves the cipher out."""
 
 _TAKEN = frozenset({"service", "feature", "endpoint", "region"})
-_HEARD_AT_ONCE = 1024
+_HEARD_AT_ONCE = 512
 """Bytes: as many lines as these can hold are looked through before anything else has its turn."""
 
 _REFERENCE = re.compile(rb"\$(?:(\w+)|\{(\w+)\}|(\$))")

@@ -147,7 +147,9 @@ class Stream:
             cut = (head + seen).find(end)
             take = len(seen) if cut < 0 else cut + len(end) - len(head)
             if not take:
-                raise ProbeError(Reason.PROTOCOL, f"{self.peer} answered with more than {limit} bytes of head, or none")
+                long = len(head) >= limit
+                said = f"answered with more than {limit} bytes of head" if long else "closed without a whole answer"
+                raise ProbeError(Reason.PROTOCOL, f"{self.peer} {said}")
             head += self._sock.recv(take)
         return head
 
