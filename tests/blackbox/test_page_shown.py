@@ -49,8 +49,8 @@ def modules(folder: Path) -> dict[str, object]:
 
 def echo(request: Request) -> Reply:
     """What a server should not do: all that came goes back, in the body and in headers."""
-    told = "\n".join(f"{name}: {value}" for name, value in request.headers.items())
-    headers = {f"X-Echo-{name}": value for name, value in request.headers.items() if name != "host"}
+    told = "\n".join(request.headers.values())
+    headers = {f"X-Echo-{number}": value for number, value in enumerate(request.headers.values())}
     headers |= {"Set-Cookie": f"session={SECRETS['cookie']}", "X-Paint": "\x1b[31mred"}
     return Reply(f"{told}\n\x1b]0;title\x07<script>alert(1)</script>".encode(), headers=headers)
 
