@@ -65,6 +65,8 @@ def parse_route(url: str, username: str | None = None, password: str | None = No
     Credentials given beside the URL win over those in it.
     """
     parts = urlsplit(url)
+    if "://" not in url:
+        raise ValueError("not the URL of a proxy; write http://host:port or socks5h://host:port")
     if parts.scheme not in ("http", "socks5", "socks5h"):
         raise ValueError(f"{parts.scheme!r} is not a kind of proxy (http, socks5h)")
     if not parts.hostname:

@@ -47,6 +47,8 @@ FAMILIES = (
 def _named(what: str, parse: Any) -> Parsed:
     def check(found: Any, folder: Any = None) -> str:
         try:
+            if isinstance(found, list | dict):  # whose text can be a name
+                raise ValueError("neither a text nor a number")
             parse(str(found))
         except (dns.exception.DNSException, ValueError) as error:
             raise ValueError(f"{found!r} is not a {what}") from error
