@@ -2,7 +2,7 @@
 
 A probe that must wait for a token spends that time in a phase of its own, `oauth2`, where a person can see it. That
 none comes says nothing of what is probed, and nothing of this machine's line either: it is `internal`, as a secret
-that cannot be read is.
+that cannot be read is. It is asked for from this machine, whatever the region of the probe, by its own keys of a proxy.
 
 The exchange is golang.org/x/oauth2's, which blackbox_exporter uses: credentials as HTTP's basic authentication, and
 as parameters when they are refused so.
