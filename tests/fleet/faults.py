@@ -18,8 +18,8 @@ from tests.fleet.fleet import BY_VICTORIA_METRICS, SITES, Fleet
 from tests.fleet.hastened import SCRAPED_EVERY
 from tests.servers.program import until
 
-CUT_FOR = 30.0
-"""Seconds: twice as long as the centre takes old samples without its window for what is out of order."""
+CUT_FOR = 22.0
+"""Seconds: half as long again as the centre takes old samples without its window for what is out of order."""
 
 DOWN_FOR = 6.0
 """Seconds."""

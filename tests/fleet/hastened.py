@@ -15,10 +15,10 @@ ROOT = Path(__file__).parents[2]
 FLEET = ROOT / "deploy" / "fleet"
 RULES = (ROOT / "alerts" / "rules", FLEET / "rules")
 
-RANGES, WAITS = 30, 60
-"""What durations in expressions, and those alerts wait for, are divided by: ten minutes are 20 s."""
+RANGES, WAITS = 40, 60
+"""What durations in expressions, and those alerts wait for, are divided by: ten minutes are 15 s."""
 
-LOOK_BACK = "10s"
+LOOK_BACK = "8s"
 """Prometheus' five minutes, divided likewise."""
 
 SCRAPED_EVERY = 2.0
