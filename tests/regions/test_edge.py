@@ -371,6 +371,16 @@ async def test_the_guard_holds_for_an_edge() -> None:
     )  # fmt: skip
 
 
+async def test_the_guard_holds_for_a_resolver() -> None:
+    async with DNSServer({"www.example": localised("127.0.0.2")}) as dns:
+        result = await probe_edge(dns, "icmp", "www.example", network=NetworkOptions(deny=("127.0.0.1/32",)))
+        assert dns.queries == []
+    assert (result.reason, result.message) == (
+        Reason.VANTAGE, "nobody says where www.example is: a resolver cannot be asked",
+    )  # fmt: skip
+    assert "network.deny" in result.facts["resolvers"][0]["says"]
+
+
 async def test_an_address_as_a_controls_target_is_simply_used() -> None:
     async with DNSServer({}) as dns, edges("127.0.0.2") as (there,):
         target = f"127.0.0.2:{there.port}"
