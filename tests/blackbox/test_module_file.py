@@ -110,6 +110,44 @@ def blocks_in(hint: Any) -> Iterator[Any]:
         yield from blocks_in(inner)
 
 
+TARGETS = {
+    "dns": "192.0.2.53:53",
+    "grpc": "a.example:443",
+    "http": "https://a.example/",
+    "icmp": "a.example",
+    "tcp": "a.example:25",
+    "unix": "/run/a.sock",
+    "websocket": "wss://a.example/",
+}
+NOT_OURS = "http_of_a_chart"  # keys without values are mistakes in a configuration of ours
+
+
+@pytest.mark.parametrize("path", [*KNOWN[:2], NEWER], ids=lambda path: path.stem)
+def test_a_block_means_the_same_in_what_is_scheduled(path: Path, tmp_path: Path) -> None:
+    """The one difference: in a configuration of ours variables are replaced, so a plain ${ is written $${."""
+    written = yaml.load(path.read_text().replace("${", "$${"), Loader=yaml.BaseLoader)["modules"]
+    endpoints = {
+        name: {
+            "url" if module["prober"] == "http" else "target": TARGETS[module["prober"]],
+            "kind": module["prober"],
+            module["prober"]: module.get(module["prober"], {"query_name": "."} if module["prober"] == "dns" else {}),
+        }
+        for name, module in written.items()
+        if name != NOT_OURS
+    }
+    ours = {
+        "regions": {"here": {"kind": "local"}},
+        "controls": {"nobody": {"url": "http://a.example/"}},
+        "services": {"all": {"features": {"all": {"core": True, "endpoints": endpoints}}}},
+    }
+    (tmp_path / "outage.yaml").write_text(yaml.safe_dump(ours))
+    scheduled = config.load([tmp_path / "outage.yaml"], {}).services[0].features[0].endpoints
+    modules = config.load_modules(path)
+    assert len(scheduled) == len(endpoints) > 5
+    for endpoint in scheduled:
+        assert endpoint.options == modules[endpoint.name].options, endpoint.name
+
+
 def module(prober: str, block: str) -> str:
     return f"modules:\n  m:\n    prober: {prober}\n    {prober}: {block}\n"
 

@@ -258,7 +258,7 @@ def test_reading_twice_is_reading_the_same(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(first)) == first
 
 
-def test_five_hundred_modules_are_read_in_a_second(tmp_path: Path) -> None:
+def test_five_hundred_modules_are_read_in_two_seconds(tmp_path: Path) -> None:
     module = (
         "{{prober: http, timeout: 5s, http: {{valid_status_codes: [200, 204], headers: {{Host: h{0}.example}}, "
         "fail_if_body_not_matches_regexp: ['v{0}'], fail_if_body_json_matches_cel: 'body.n == {0}', "
@@ -267,4 +267,4 @@ def test_five_hundred_modules_are_read_in_a_second(tmp_path: Path) -> None:
     path = written(tmp_path, "modules:\n" + "".join(f"  m{number}: {module.format(number)}\n" for number in range(500)))
     started = time.process_time()
     assert len(config.load_modules(path)) == 500
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < 2.0
