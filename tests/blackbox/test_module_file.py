@@ -133,7 +133,7 @@ def test_a_block_means_the_same_in_what_is_scheduled(path: Path, tmp_path: Path)
             module["prober"]: module.get(module["prober"], {"query_name": "."} if module["prober"] == "dns" else {}),
         }
         for name, module in written.items()
-        if name != NOT_OURS
+        if name != NOT_OURS and "<<" not in module  # which this loader leaves alone
     }
     ours = {
         "regions": {"here": {"kind": "local"}},
