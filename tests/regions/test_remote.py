@@ -29,7 +29,6 @@ from tests.servers.certificates import Authority
 from tests.servers.dns import REFUSED, SILENCE, Answer, DNSServer
 from tests.servers.origin import Origin, Reply, Request
 from tests.servers.ports import free_port
-from tests.servers.program import Exporter
 from tests.servers.torture import Torture
 
 MODULES: Mapping[str, Any] = {
@@ -54,13 +53,6 @@ MODULES: Mapping[str, Any] = {
     },
     "dns_silent": {"prober": "dns", "dns": {"query_name": "silent.example", "query_type": "A"}},
 }
-
-
-NOTHING = """
-regions: {here: {kind: local}}
-controls: {nobody: {url: "http://127.0.0.1:1/", interval: 1h}}
-services: {nothing: {features: {all: {core: true, endpoints: {none: {url: "http://127.0.0.1:1/", interval: 1h}}}}}}
-"""
 
 
 class Prober:
@@ -175,6 +167,15 @@ async def test_a_failure_has_the_reason_that_our_own_probe_gives(
     assert (theirs.ok, theirs.reason) == (False, ours.reason), theirs.message
 
 
+async def test_a_certificate_that_is_refused_looks_there_like_a_connection_that_is(prober: str, tmp_path: Path) -> None:
+    tls = Authority(tmp_path).self_signed("127.0.0.1").server_context()
+    async with site(serving(), tls) as url:
+        result = await ask(prober, endpoint("http", url))
+    assert (result.reason, result.message) == (
+        Reason.CONNECT, "no connection, or no TLS, as far as the remote prober says",
+    )  # fmt: skip
+
+
 ZONE = {"a.example": Answer(("A 127.0.0.1",)), "refused.example": REFUSED, "silent.example": SILENCE}
 
 
@@ -263,29 +264,6 @@ async def test_an_unknown_module_is_said_in_the_remotes_words(prober: str) -> No
     result = await ask(prober, endpoint("http", "http://127.0.0.1/"), modules={"http": "http_9xx"})
     assert result.reason is Reason.VANTAGE
     assert result.message == 'the remote prober answers status 400: Unknown module "http_9xx"'
-
-
-async def test_our_own_probe_says_the_reason_itself(prober: str, tmp_path: Path) -> None:
-    modules, nothing = tmp_path / "blackbox.yml", tmp_path / "nothing.yaml"
-    modules.write_text(json.dumps({"modules": {"http_2xx": MODULES["http_2xx"]}}))
-    nothing.write_text(NOTHING)
-    tls = Authority(tmp_path / "ca").self_signed("127.0.0.1").server_context()
-    allowed = ("--blackbox.config", str(modules), "--blackbox.allow", "127.0.0.0/8")
-    async with Exporter(tmp_path, nothing, arguments=allowed) as exporter:
-        ours = f"{exporter.url}/probe"
-        async with site(serving()) as url:
-            result = await ask(ours, endpoint("http", url))
-            assert result.ok, result.message
-            assert result.samples["probe_tcp_retransmits"] == 0  # what only ours measures comes along
-        async with site(serving(), tls) as url:
-            result = await ask(ours, endpoint("http", url))
-            assert (result.reason, result.message) == (Reason.TLS, "the remote prober says that it fails by tls")
-            # blackbox_exporter's metrics do not tell a certificate that is refused from a connection that is.
-            assert (await ask(prober, endpoint("http", url))).reason is Reason.CONNECT
-        result = await ask(ours, endpoint("http", "http://192.0.2.1/"))
-        assert (result.ok, result.reason) == (False, Reason.INTERNAL)  # it does not let itself be sent there
-        result = await ask(ours, endpoint("tcp", "127.0.0.1:1"))
-        assert result.message == 'the remote prober answers status 400: Unknown module "tcp_connect"'
 
 
 GOOD = b"probe_success 1\nprobe_duration_seconds 0.1\n"
