@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from exporter.errors import ProbeError, SignalError
 from exporter.model import NetworkOptions, Reason
-from exporter.net.guard import Guard
+from exporter.net.guard import Guard, is_public
 from exporter.net.resolve import Resolver
 from exporter.readings import Fault
 
 _NUMERIC = re.compile(r"(\d+|0x[0-9a-f]*)", re.IGNORECASE)
-_NAT64 = ip_network("64:ff9b::/96")
-_COMPATIBLE = ip_network("::/96")
-_LOW_32 = (1 << 32) - 1
-
-Address = IPv4Address | IPv6Address
 
 redirected: ContextVar[bool] = ContextVar("redirected", default=False)
 """Whether the hop of this task was named by another host than the one that is configured."""
@@ -78,7 +73,7 @@ class Lookup(AbstractResolver):
 
     def _is_inside(self, address: str) -> bool:
         """Whether it belongs to this machine or network and `network.allow`, which it has passed, does not name it."""
-        return not self._guard.allow and not all(map(_is_public, _meanings(address)))
+        return not self._guard.allow and not is_public(ip_address(address.partition("%")[0]))
 
 
 def is_address(host: str) -> bool:
@@ -88,21 +83,6 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _meanings(address: str) -> Iterator[Address]:
-    """The address, and the IPv4 addresses that a gateway may see in it."""
-    found = ip_address(address.partition("%")[0])
-    yield found
-    if isinstance(found, IPv6Address):
-        yield from filter(None, (found.ipv4_mapped, found.sixtofour, *(found.teredo or ())))
-        if found in _NAT64 or found in _COMPATIBLE:
-            yield IPv4Address(int(found) & _LOW_32)
-
-
-def _is_public(address: Address) -> bool:
-    mapped = isinstance(address, IPv6Address) and address.ipv4_mapped is not None
-    return mapped or (address.is_global and not address.is_multicast)
 
 
 def _blame(otherwise: Fault) -> Fault:
