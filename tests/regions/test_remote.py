@@ -115,8 +115,7 @@ async def test_every_sample_is_of_a_family_that_the_page_shows(prober: str, tmp_
         name, *labels = (key,) if isinstance(key, str) else key
         assert len(names[name]) == len(labels)
     assert "probe_success" not in result.samples
-    # The one that Debian has knows no serial number yet.
-    assert [key[-1] for key in result.samples if key[0] == "probe_ssl_last_chain_info"] == [""]
+    assert "probe_ssl_earliest_cert_expiry" in result.samples
 
 
 async def stops_within_the_body(client: torture.Conversation) -> None:
@@ -375,6 +374,14 @@ async def test_numbers_that_are_none_break_nothing() -> None:
     assert result.phases == {"rest": 0.1}
     assert result.samples["probe_http_status_code"] == 200
     assert "probe_surprise" not in result.samples
+
+
+async def test_a_label_that_an_older_prober_does_not_know_is_empty() -> None:
+    labels = 'fingerprint_sha256="f",issuer="i",subject="s",subjectalternative="a"'
+    page = GOOD + f"probe_ssl_last_chain_info{{{labels}}} 1\n".encode()
+    async with Origin(lambda request: Reply(page)) as server:
+        result = await ask(f"{server.url}/probe", endpoint("http", "http://127.0.0.1/"))
+    assert result.samples == {("probe_ssl_last_chain_info", "f", "s", "i", "a", ""): 1.0}
 
 
 async def test_nothing_is_left_open_when_the_time_is_over() -> None:
