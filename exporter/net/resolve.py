@@ -157,9 +157,12 @@ def _failure(host: str, code: int) -> ProbeError:
 
 @lru_cache(maxsize=4096)
 def as_literal(host: str) -> str | None:
-    """The address itself when `host` is one, else None. Zone identifiers stay."""
+    """The address itself when `host` is one, else None. The zone identifier of an IPv6 address stays.
+
+    Behind an IPv4 address there is none: libc would take `192.0.2.1%x` for a name, and ask for it in its own way.
+    """
     try:
-        ip_address(host.partition("%")[0])
+        ip_address(host)
     except ValueError:
         return None
     return host

@@ -126,6 +126,12 @@ async def test_a_refusal_says_by_which_flag(public: Asked, trap: Trap, host: str
     assert "is not in --blackbox.allow, so it was not contacted" in answer.text
 
 
+async def test_what_stands_behind_an_address_makes_it_a_name_and_libc_is_not_asked_for_it(public: Asked) -> None:
+    for module in ("tcp", "dns", "dns_tcp", "grpc", "http_2xx"):
+        answer = await public.probe("8.8.8.8%zone.example:80", module, debug="true")
+        assert "resolve: cannot resolve 8.8.8.8%zone.example" in answer.text
+
+
 async def test_a_socket_of_this_machine_is_not_contacted(public: Asked, tmp_path: Path) -> None:
     with listening(tmp_path / "socket") as waiting:
         answer = await public.probe(str(tmp_path / "socket"), "unix", debug="true")
