@@ -18,8 +18,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from exporter import attempt, logs, wire
-from exporter.model import Module, NetworkOptions
+from exporter import attempt, kinds, logs, wire
+from exporter.model import Module, NetworkOptions, Reason, Result
 from exporter.net import Network, Reach
 from exporter.schedule import Run, Schedule
 
@@ -28,6 +28,9 @@ BATCH_EVERY = 0.2
 
 HEARTBEAT = 1.0
 """Seconds after which a batch goes out even if it is empty, so that a stalled worker is noticed."""
+
+
+_GONE = "the module file was read again before this could be probed, and the module is no longer in it"
 
 
 class Worker:
@@ -75,8 +78,11 @@ class Worker:
             self._network = Network(message.network)
             self._outside = Network(message.network, reach=message.reach)
         self._modules = message.modules
+        for module in message.modules.values():
+            kinds.module("probes", module.kind)  # now, and not in the time of the first who asks
         if self._schedule is None:
             self._schedule = Schedule(clock.time(), self._loop.time(), message.capacity)
+            self._loop.call_soon(self._flush)
         self._schedule.replace(message.pairs, self._loop.time())
         gc.unfreeze()
         gc.collect()
@@ -107,16 +113,23 @@ class Worker:
             self._tick()
 
     def _ask(self, ask: wire.Ask) -> None:
-        task = self._asked[ask.number] = self._loop.create_task(self._answer(ask))
+        # Found now: an assignment that has come in the same turn may be without it.
+        module = self._modules.get(ask.module)
+        if module is None:
+            gone = Result(False, Reason.INTERNAL, _GONE, self._network.clock.time(), 0.0)
+            self.frames.send(wire.Told(ask.number, wire.dump_one(gone)))
+            return
+        task = self._asked[ask.number] = self._loop.create_task(self._answer(ask, module))
         # Not in the task: one that is given up before its first step does nothing at all.
         task.add_done_callback(lambda _: self._asked.pop(ask.number))
 
-    async def _answer(self, ask: wire.Ask) -> None:
-        module = self._modules[ask.module]
+    async def _answer(self, ask: wire.Ask, module: Module) -> None:
         result = await attempt.run_asked(module, ask.target, ask.hostname, ask.timeout, self._outside)
         self.frames.send(wire.Told(ask.number, wire.dump_one(result)))
 
     def _flush(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
         schedule = self._schedule
         skipped = dict(schedule.skipped) if schedule else {}
         running = len(self._asked) + (schedule.running if schedule else 0)

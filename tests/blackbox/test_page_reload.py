@@ -101,6 +101,22 @@ async def test_a_probe_that_runs_ends_by_the_module_that_it_began_with_and_is_jo
         assert (await after).value("probe_success") == 0
 
 
+async def test_what_waits_for_a_worker_while_its_module_goes_is_still_answered(asked: Asked, origin: Origin) -> None:
+    await reload(asked, accepting(404))
+    workers = asked.workers()
+    for worker in workers:
+        worker.suspend()
+    try:
+        asking = asyncio.ensure_future(asked.probe(origin.url))
+        await until(asked.history, lambda page: "Under way: 1 " in page)
+        assert await reload(asked, {"other": {"prober": "tcp"}}) == (200, "applied.\n")
+    finally:
+        for worker in workers:
+            worker.resume()
+    async with asyncio.timeout(20):
+        assert (await asking).value("probe_success") == 1
+
+
 async def test_a_program_without_modules_reloads_as_before(tmp_path: Path) -> None:
     async with Asked(tmp_path, None) as asked:
         assert await reload(asked, WRONG) == (200, "applied.\n")
