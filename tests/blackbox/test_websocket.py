@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from exporter.client import Authorization, BasicAuth, ClientConfig, HeaderSources
 from exporter.dialogue import Label, Step
@@ -102,6 +104,33 @@ async def test_binary_messages_match_and_fragments_are_joined() -> None:
         await peer.say("right")
 
     result = await talk(upgraded(spoken), Step(expect="220 (.*)$", send="$1"), Step(expect="^right$"))
+    assert result.ok, result.message
+
+
+async def test_a_ping_is_answered_with_what_it_says() -> None:
+    async def spoken(peer: Peer) -> None:
+        await peer.ping(b"are you there?")
+        await peer.say(await peer.pong())
+
+    result = await talk(upgraded(spoken), Step(expect="^are you there[?]$"))
+    assert result.ok, result.message
+
+
+async def test_it_talks_to_a_server_of_another_make() -> None:
+    async def serve(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(protocols=("chat",))
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(f"{request.path_qs} {message.data}")
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/socket", serve)
+    headers = {"Sec-WebSocket-Protocol": HeaderSources(values=("chat",))}
+    steps = (Step(send="hello"), Step(expect="^/socket[?]a=b (hello)$", send="$1 again"), Step(expect="hello again$"))
+    async with TestServer(app) as server:
+        url = f"ws://127.0.0.1:{server.port}/socket?a=b"
+        result = await probe("websocket", url, query_response=steps, headers=headers)
     assert result.ok, result.message
 
 

@@ -59,6 +59,7 @@ class Listener:
     async def aclose(self) -> None:
         """Refuse new connections and cancel what serves the others."""
         self.close()
+        await asyncio.sleep(0)  # who serves a connection that has just come must have begun, or nobody closes it
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

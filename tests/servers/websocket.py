@@ -19,6 +19,7 @@ from wsproto.events import (
     CloseConnection,
     Message,
     Ping,
+    Pong,
     RejectConnection,
     Request,
     TextMessage,
@@ -50,6 +51,15 @@ class Peer:
                     if event.message_finished:
                         return "".join(map(str, parts)) if isinstance(event, TextMessage) else b"".join(parts)  # type: ignore[arg-type]
         return None
+
+    async def pong(self) -> bytes:
+        """What the next pong says."""
+        while data := await self.client.reader.read(65536):
+            self._connection.receive_data(data)
+            for event in self._connection.events():
+                if isinstance(event, Pong):
+                    return bytes(event.payload)
+        return b""
 
     async def gone(self) -> int | None:
         """The code that the client closes with; None when it goes without a word."""
