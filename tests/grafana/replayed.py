@@ -41,19 +41,10 @@ SEEN_AFTER = 2400.0
 
 TARGET = {"job": "outage-exporter", "instance": "localhost:19720"}
 
-# Seven of ten series are phases' histograms, and no picture is the poorer without: they are asked of a live exporter.
-_LEFT_OUT = "probe_http_all_duration_seconds"
 _RECORDED = '{__name__=~"[a-z_]+:.+|sloth_slo_info|ALERTS|ALERTS_FOR_STATE"}'
 _GOT = re.compile(r"time: ([\dhms]+),\s*\n +exp: ?.*\n +got: ?(.*)$", re.MULTILINE)
 _SAMPLE = re.compile(r'(\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\}) (\S+?)(?:, (?=\{)|$)')
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-
-
-class _Families:
-    """All but one."""
-
-    def __contains__(self, name: object) -> bool:
-        return name != _LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +64,7 @@ def replayed(names: Sequence[str], folder: Path) -> Replayed:
     outages = list(_behind_one_another(names))
     loaded = config.load([config.shipped()], {})
     scenes = [replay.scene(loaded, outage, REGIONS, histograms=True) for outage in outages]
-    timeline = Timeline(_Families())
+    timeline = Timeline()
     start, end = outages[0].start - BEFORE, outages[-1].end + AFTER
     effects = [effect for scene in scenes for effect in scene.effects]
     simulation = Simulation(scenes[0].config, effects, start - replay.SETTLING, _heard(scenes, start, end))
