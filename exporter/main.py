@@ -250,6 +250,8 @@ def _load(settings: Settings) -> tuple[Config, Mapping[str, Module]]:
         mistakes += error.mistakes
     if loaded is None or mistakes:
         raise ConfigError(mistakes)
+    for sentence in config.unreadable(modules):
+        log.warning(sentence)
     return loaded, modules
 
 

@@ -38,17 +38,20 @@ class Parsed:
     """`Annotated[T, Parsed(parse, schema)]`: `parse(found, folder)` makes a T or raises ValueError.
 
     `folder` is that of the configuration file, for relative paths. `schema` is the JSON Schema of
-    what a person may write.
+    what a person may write. `later` parses where files are not opened before they are used.
     """
 
     parse: Callable[[Any, Path], Any]
     schema: dict[str, Any] = field(hash=False)  # `Duration | None` hashes its parts
+    later: Callable[[Any, Path], Any] | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         from pydantic_core import core_schema
 
         def validate(found: Any, info: core_schema.ValidationInfo) -> Any:
-            return self.parse(found, (info.context or {}).get("folder", Path()))
+            context = info.context or {}
+            parse = self.later if self.later and context.get("files_later") else self.parse
+            return parse(found, context.get("folder", Path()))
 
         return core_schema.with_info_plain_validator_function(validate)
 
@@ -140,16 +143,21 @@ def parse_secret(found: Any, folder: Path = Path()) -> Secret:
     return Secret(found)
 
 
-def parse_file(found: Any, folder: Path = Path()) -> str:
-    """A readable file's path; a relative one starts at the configuration file's folder."""
+def parse_path(found: Any, folder: Path = Path()) -> str:
+    """A file's path; a relative one starts at the configuration file's folder."""
     if not isinstance(found, str):
         raise ValueError(f"{found!r} is not a file's path")
-    path = folder / found
+    return str(folder / found)
+
+
+def parse_file(found: Any, folder: Path = Path()) -> str:
+    """The same of a file that can be read."""
+    path = parse_path(found, folder)
     try:
-        path.open("rb").close()
+        Path(path).open("rb").close()
     except OSError as error:
-        raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from error
-    return str(path)
+        raise ValueError(f"cannot read {path!r}: {error.strerror}") from error
+    return path
 
 
 def parse_country(found: Any, folder: Path = Path()) -> str:
@@ -187,7 +195,7 @@ Pattern = Annotated[str, Parsed(parse_pattern, {"type": "string", "format": "reg
 Country = Annotated[str, Parsed(parse_country, {**_TEXT, "pattern": f"^{_COUNTRY.pattern}$"})]
 SecretText = Annotated[Secret, Parsed(parse_secret, _TEXT)]
 Nameserver = Annotated[str, Parsed(parse_nameserver, _TEXT)]
-File = Annotated[str, Parsed(parse_file, _TEXT)]
+File = Annotated[str, Parsed(parse_file, _TEXT, parse_path)]
 StatusRanges = Annotated[
     tuple[range, ...],
     Parsed(

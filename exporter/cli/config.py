@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from exporter import config
@@ -41,7 +42,10 @@ def _check(options: argparse.Namespace) -> None:
         loaded = files.load(options)
         counted = {"services": len(loaded.services), "regions": len(loaded.regions), "pairs": len(loaded.pairs)}
     if options.modules is not None:
-        counted["modules"] = len(config.load_modules(options.modules))
+        modules = config.load_modules(options.modules)
+        counted["modules"] = len(modules)
+        for sentence in config.unreadable(modules):
+            print(sentence, file=sys.stderr)
     print(f"No mistake; {', '.join(f'{name}: {count}' for name, count in counted.items())}.")
 
 

@@ -11,13 +11,13 @@ from exporter.config import document, shown
 from exporter.config.build import build
 from exporter.config.files import collector_paused, found_in
 from exporter.config.merge import merge
-from exporter.config.modules import load_modules
+from exporter.config.modules import load_modules, unreadable
 from exporter.config.outages import past_outages
 from exporter.config.reader import Reader
 from exporter.config.shapes import schema
 from exporter.errors import ConfigError, Mistake
 
-__all__ = ["load", "load_modules", "past_outages", "schema", "shipped"]
+__all__ = ["load", "load_modules", "past_outages", "schema", "shipped", "unreadable"]
 
 
 def shipped() -> Path:

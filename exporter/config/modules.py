@@ -1,15 +1,15 @@
 """The module file of a blackbox_exporter: what it meant there it means here.
 
 Nothing is replaced in it, a value of another type is taken as its text, a key without a value is as if it were not
-there, and files are looked for from the working directory, all as blackbox_exporter reads it. Stricter than there:
-a module needs its prober, and what would fail each of its probes (an option that no prober knows, a pattern or a file
-that cannot be read) is said here. A folder's files are one, because its users ask for that.
+there, and files are looked for when they are used, from the working directory, all as blackbox_exporter reads it.
+Stricter than there: a module needs its prober, and an option or a pattern that would fail each of its probes is said
+here. A folder's files are one, because its users ask for that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import make_dataclass
+from dataclasses import fields, is_dataclass, make_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +37,30 @@ def load_modules(file: Path) -> Mapping[str, Module]:
         return _load(file)
 
 
+def unreadable(modules: Mapping[str, Module]) -> Iterator[str]:
+    """A sentence for each file that a module names and that cannot be read: a secret may come later than its module,
+    and one that is missing must not take the other modules away."""
+    for name, module in modules.items():
+        for file in _files(module.options):
+            try:
+                Path(file).open("rb").close()
+            except OSError as error:
+                yield f"module {name} cannot read {file!r}, and its probes fail until it can: {error.strerror}"
+
+
+def _files(value: Any, key: str = "") -> Iterator[str]:
+    """The paths in the options of a kind."""
+    if isinstance(value, str):
+        if key == "files" or key.endswith("_file"):
+            yield value
+    elif is_dataclass(value):
+        for each in fields(value):
+            yield from _files(getattr(value, each.name), each.name)
+    elif isinstance(value, Mapping | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _files(inner, key)
+
+
 def _load(file: Path) -> Mapping[str, Module]:
     mistakes: list[Mistake] = []
     files = list(found_in([file], mistakes))
@@ -46,7 +70,7 @@ def _load(file: Path) -> Mapping[str, Module]:
     if len(blocks) < len(files) or not blocks:
         raise ConfigError(mistakes)
     root, twice = merge(blocks, ("modules",))
-    reader = Reader(root)
+    reader = Reader(root, files_later=True)
     modules = {module.name: module for module in _modules(reader)}
     mistakes += [*twice, *reader.mistakes]
     if mistakes:

@@ -20,10 +20,14 @@ def _folder(file: str) -> Path:
 
 
 class Reader:
-    """The tree and its mistakes; a block used by several aliases is wrong once."""
+    """The tree and its mistakes; a block used by several aliases is wrong once.
 
-    def __init__(self, root: Block) -> None:
+    With `files_later` it is no mistake that a file cannot be read.
+    """
+
+    def __init__(self, root: Block, files_later: bool = False) -> None:
         self.root = root
+        self._files_later = files_later
         self._found: dict[tuple[Place, str | int, str], Mistake] = {}
 
     @property
@@ -45,9 +49,9 @@ class Reader:
         if not isinstance(block, Block):
             self.wrong(route, sentences.must_be(["a mapping"], block))
             return None
-        folder = _folder(file or block.place[0])
+        context = {"folder": _folder(file or block.place[0]), "files_later": self._files_later}
         try:
-            value = shapes.adapter(shape).validate_python(block, context={"folder": folder})
+            value = shapes.adapter(shape).validate_python(block, context=context)
         except ValidationError as error:
             for inner, message in sentences.explain(error.errors(include_url=False), shape, block):
                 self.wrong((*route, *inner), message)

@@ -63,6 +63,22 @@ def test_what_blackbox_exporter_takes_is_taken(path: Path) -> None:
     assert set(loaded) == set(yaml.safe_load(path.read_text())["modules"])
 
 
+def test_a_file_that_is_not_there_takes_no_module_away(tmp_path: Path) -> None:
+    path = tmp_path / "missing.yml"
+    path.write_text(
+        module("http", "{basic_auth: {username: a, password_file: missing}, tls_config: {ca_file: /no/ca}}")
+    )
+    assert debian_takes(path)
+    loaded = config.load_modules(path)
+    because = "and its probes fail until it can: No such file or directory"
+    assert sorted(config.unreadable(loaded)) == [
+        f"module m cannot read '/no/ca', {because}",
+        f"module m cannot read '{tmp_path}/missing', {because}",
+    ]
+    (tmp_path / "missing").touch()
+    assert len(list(config.unreadable(loaded))) == 1
+
+
 def test_what_came_later_is_taken_too() -> None:
     loaded = config.load_modules(NEWER)
     for name, module in yaml.safe_load(NEWER.read_text())["modules"].items():
@@ -239,9 +255,7 @@ WE_REFUSE = {
     module("http", "{headers: {a b: c}}"): "each probe fails",
     module("http", "{compression: zstd}"): "each probe fails",
     module("http", "{body: !!binary aGVsbG8=}"): "tags are not read",
-    module("http", "{tls_config: {ca_file: missing.pem}}"): "each probe fails",
     module("http", "{tls_config: {cert_file: client.pem}}"): "each probe fails; refused by 0.28 as well",
-    module("http", "{basic_auth: {username: a, password_file: missing}}"): "each probe fails",
     module("http", "{proxy_url: 'proxy:3128'}"): "each probe fails",
     module("http", "{proxy_url: 'https://proxy:3128'}"): "TLS to a proxy is not spoken",
     module("dns", "{query_name: a..b}"): "each probe fails",
@@ -296,6 +310,10 @@ async def test_config_check_counts_the_modules_or_lists_what_is_wrong(tmp_path: 
     assert (checked.status, checked.errors) == (0, "")
     count = sum(len(yaml.safe_load(path.read_text())["modules"]) for path in MODULES.glob("*.yml"))
     assert checked.output == f"No mistake; modules: {count}.\n"
+    (tmp_path / "password").unlink()
+    missing = await run_command("config", "check", "--blackbox.config", MODULES / "http.yml")
+    assert missing.status == 0
+    assert missing.errors.splitlines()[0].startswith("module http_basic_auth_by_file cannot read ")
     path = tmp_path / "wrong.yml"
     path.write_text("modules: {m: {prober: htpp}}")
     wrong = await run_command("config", "check", "--blackbox.config", path)
