@@ -14,6 +14,7 @@ from exporter import kinds
 from exporter.errors import ProbeError
 from exporter.model import Endpoint, Module, Pair, Reason, Region, Result
 from exporter.net import Attempt, Network
+from exporter.net.target import split_authority
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,7 @@ def named(module: Module, hostname: str) -> Module:
     options = module.options
     if not hostname:
         return module
-    if not hostname.isprintable() or " " in hostname:
-        raise ValueError(f"{hostname!r} is not a host name")
+    authority, host = split_authority(hostname)
     if module.kind == "http":
         given = next((value for name, value in options.headers.items() if name.lower() == "host"), hostname)
         if given != hostname:
@@ -69,9 +69,9 @@ def named(module: Module, hostname: str) -> Module:
                 f"({hostname})"
             )
         kept = {name: value for name, value in options.headers.items() if name.lower() != "host"}
-        return replace(module, options=replace(options, headers={**kept, "Host": hostname}))
+        return replace(module, options=replace(options, headers={**kept, "Host": authority}))
     if hasattr(options, "tls_config") and not options.tls_config.server_name:
-        return replace(module, options=replace(options, tls_config=replace(options.tls_config, server_name=hostname)))
+        return replace(module, options=replace(options, tls_config=replace(options.tls_config, server_name=host)))
     return module
 
 

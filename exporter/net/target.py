@@ -12,6 +12,7 @@ from exporter.net.resolve import as_literal
 _PORTS = {"http": 80, "https": 443}
 _UPGRADED_FROM = {"ws": "http", "wss": "https"}
 _ACCOUNT = re.compile(r"((?:https?://)?)([^/?#]*)@")
+_LONGEST_NAME = 253  # RFC 1035, 2.3.4, less what does not show
 _SAFE_PATH = "/%:@!$&'()*+,;=~-._?[]|{}^`\"<>\\"
 
 
@@ -61,6 +62,18 @@ def split_account(url: str) -> tuple[str, tuple[str, str] | None]:
     return f"{match[1]}{url[match.end() :]}", (unquote(user), unquote(password))
 
 
+def split_authority(text: str) -> tuple[str, str]:
+    """`host` or `host:port` as a Host header has it, in ASCII, and the host alone; ValueError when it is neither."""
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = _host(parts.hostname or ""), parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a host name") from error
+    if parts.netloc != text or parts.username is not None:
+        raise ValueError(f"{text!r} is not a host name")
+    return text if text.isascii() else host + (f":{port}" if port else ""), host
+
+
 def parse_websocket(url: str) -> Target:
     """The same of a ws or wss URL (RFC 6455, 3), one without a scheme is ws; the target's scheme is what it is upgraded
     from, http or https."""
@@ -89,6 +102,7 @@ def _host(name: str) -> str:
     except UnicodeError as error:
         raise ValueError(f"{name!r} is not a host name") from error
     labels = ascii_name.removesuffix(".").split(".")
-    if not all(0 < len(label) < 64 for label in labels) or not ascii_name.isprintable() or " " in ascii_name:
+    fits = len(ascii_name) <= _LONGEST_NAME and all(0 < len(label) < 64 for label in labels)
+    if not fits or not ascii_name.isprintable() or " " in ascii_name:
         raise ValueError(f"{name!r} is not a host name")
     return ascii_name

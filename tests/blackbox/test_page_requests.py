@@ -88,6 +88,10 @@ async def test_a_target_that_makes_no_sense_is_a_failed_probe(asked: Asked, modu
         ([("module", "<b>\n\x1b"), ("target", "x")], 400, 'Unknown module "<b>\\n\\u001b"'),
         ([("module", "called"), ("target", "x"), ("hostname", "other.example")], 400, CONTRADICTION),
         ([("target", "x"), ("hostname", "a\r\nX: y")], 400, "'a\\r\\nX: y' is not a host name"),
+        *[
+            ([("target", "x"), ("hostname", name)], 400, f"'{name}' is not a host name")
+            for name in ("[", "a]b", ".x", "a..b", "a/b", "a@b", "x:99999", "xn--é", "x" * 64, "a." * 130 + "b")
+        ],
     ],
 )  # fmt: skip
 async def test_a_request_that_makes_no_sense_is_told_what_is_wrong(
@@ -134,6 +138,13 @@ async def test_a_hostname_becomes_the_host_header(asked: Asked, origin: Origin) 
     assert (await asked.probe(origin.url, hostname="shop.example")).value("probe_success") == 1
     assert (await asked.probe(origin.url, "called", hostname="shop.example")).value("probe_success") == 1
     assert {request.headers["host"] for request in origin.requests} == {"shop.example"}
+
+
+async def test_a_hostname_is_sent_as_it_is_said_and_in_ascii(asked: Asked, origin: Origin) -> None:
+    for name in ("Shop.Example:8080", "[2001:db8::1]:80", "bücher.example"):
+        assert (await asked.probe(origin.url, hostname=name)).value("probe_success") == 1
+    sent = [request.headers["host"] for request in origin.requests]
+    assert sent == ["Shop.Example:8080", "[2001:db8::1]:80", "xn--bcher-kva.example"]
 
 
 async def test_whoever_prefers_openmetrics_gets_it(asked: Asked, origin: Origin) -> None:
