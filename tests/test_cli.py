@@ -17,7 +17,8 @@ from exporter import __version__
 from tests.servers.box import SHIPPED, Box
 from tests.servers.faults import CONTROLS
 from tests.servers.program import Exporter, Finished, run_command
-from tests.servers.torture import Torture, answers_after
+from tests.servers.torture import Torture, answers_after, echo
+from tests.servers.websocket import echoes, upgraded
 
 WWW = "https://www.tiktok.com/"
 UPLOAD = "open-upload.tiktokapis.com"
@@ -168,12 +169,30 @@ async def test_probe_as_json_has_phases_that_add_up(configured: tuple[str | Path
     assert sum(found["phases"].values()) == pytest.approx(found["duration_seconds"], abs=1e-5)
 
 
+async def test_probe_takes_a_websocket_by_its_url_and_a_socket_of_this_machine_by_its_path(tmp_path: Path) -> None:
+    async with Torture(upgraded(echoes)) as server, Torture(echo, address=str(tmp_path / "s")):
+        probed = await command(f"probe ws://127.0.0.1:{server.port}/")
+        assert probed.status == 0, probed.output
+        assert "processing" in probed.output
+        probed = await command(f"probe unix://{tmp_path}/s")
+        assert probed.status == 0, probed.output
+
+
+async def test_probe_says_which_kinds_a_region_carries(tmp_path: Path) -> None:
+    file = tmp_path / "far.yaml"
+    file.write_text("regions: {far: {kind: proxy, url: 'http://127.0.0.1:1'}}\n")
+    probed = await command("probe icmp://tiktok.com --region far --config.file", SHIPPED, "--config.file", file)
+    assert probed.status == 1
+    assert "region far (proxy) carries grpc, http, tcp, websocket, not icmp" in probed.errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("ftp://tiktok.com/", "begin with http://, https://, tcp:// or icmp://"),
-        ("tiktok.com", "begin with http://, https://, tcp:// or icmp://"),
+        ("ftp://tiktok.com/", "begin with one of http://, https://, ws://, wss://, tcp://"),
+        ("tiktok.com", "begin with one of http://, https://, ws://, wss://, tcp://"),
         ("tcp://tiktok.com", "is not host:port"),
+        ("unix://run/app.sock", "is not the path of a socket"),
         ("'http://[::1/'", "Invalid IPv6 URL"),
         (f"{WWW} --region mars", "'mars' is not a region (here)"),
     ],

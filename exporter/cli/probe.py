@@ -8,7 +8,6 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from exporter import attempt, check, kinds, logs, portion, terminal
 from exporter.cli import files
@@ -17,10 +16,15 @@ from exporter.net import Network
 
 _TIMEOUT = 10.0
 
+_BY_URL = {"http": "http", "https": "http", "ws": "websocket", "wss": "websocket"}
+_BY_ADDRESS = ("tcp", "grpc", "icmp", "unix")
+_SCHEMES = ", ".join(f"{scheme}://" for scheme in (*_BY_URL, *_BY_ADDRESS))
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     files.add(parser)
-    parser.add_argument("url", metavar="URL", help="http://, https://, tcp://host:port or icmp://host")
+    addresses = "tcp://host:port, grpc://host:port, icmp://host, unix:///path"
+    parser.add_argument("url", metavar="URL", help=f"http://, https://, ws://, wss://, {addresses}")
     parser.add_argument("--region", metavar="R", help="a region of the configuration (default: the first)")
     parser.add_argument(
         "--data.dir",
@@ -58,6 +62,9 @@ def _pair(options: argparse.Namespace, loaded: Config) -> Pair:
         raise ValueError(f"{options.region!r} is not a region ({', '.join(regions)})")
     region = regions[options.region] if options.region else loaded.regions[0]
     endpoint = _endpoint(options.url, loaded)
+    able = getattr(kinds.module("regions", region.kind), "SUPPORTS", None)
+    if able is not None and endpoint.kind not in able:
+        raise ValueError(f"region {region.name} ({region.kind}) carries {', '.join(sorted(able))}, not {endpoint.kind}")
     if kinds.is_metered(region.kind):
         endpoint = kinds.module("regions", region.kind).planned(endpoint, 0.0)
     return Pair(endpoint, region)
@@ -65,14 +72,14 @@ def _pair(options: argparse.Namespace, loaded: Config) -> Pair:
 
 def _endpoint(url: str, loaded: Config) -> Endpoint:
     """The configured endpoint with this very URL, or one with its kind's defaults; ValueError says what is wrong."""
+    scheme, _, rest = url.partition("://")
+    kind = _BY_URL.get(scheme, scheme)
     for pair in loaded.pairs:
-        if pair.endpoint.kind == "http" and pair.endpoint.target == url:
+        if scheme in _BY_URL and (pair.endpoint.kind, pair.endpoint.target) == (kind, url):
             return pair.endpoint
-    scheme = urlsplit(url).scheme
-    kind = "http" if scheme in ("http", "https") else scheme
-    if kind not in ("http", "tcp", "icmp"):
-        raise ValueError(f"{url!r} is not a URL to probe; begin with http://, https://, tcp:// or icmp://")
-    target = url if kind == "http" else urlsplit(url).netloc
+    if not rest or (scheme not in _BY_URL and scheme not in _BY_ADDRESS):
+        raise ValueError(f"{url!r} is not a URL to probe; begin with one of {_SCHEMES}")
+    target = url if scheme in _BY_URL else rest if kind == "unix" else rest.partition("/")[0]
     module = kinds.module("probes", kind)
     module.check_target(target)
     return Endpoint("adhoc", "adhoc", "probe", kind, target, module.Options(), 60.0, _TIMEOUT)
