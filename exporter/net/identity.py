@@ -25,12 +25,12 @@ from service_identity.cryptography import verify_certificate_hostname, verify_ce
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
-from exporter.net.tls import Contexts
+from exporter.net.tls import Contexts, Versions, versions
 from exporter.options import TLSConfig
 
 
 class Identity:
-    """Made once per tls_config, because reading authorities costs milliseconds."""
+    """Made once per tls_config and its files, because reading authorities costs milliseconds."""
 
     def __init__(self, config: TLSConfig, ca_file: str | None) -> None:
         self._config = config
@@ -87,17 +87,18 @@ def identity_for(contexts: Contexts, config: TLSConfig) -> Identity:
     """The one for `config` beside `contexts`; ProbeError `internal` when it cannot be used."""
     key = replace(config, server_name=None)  # no part of it, and a stranger may ask for any
     known = _made.setdefault(contexts, {})
-    if key not in known:
-        identity = Identity(key, contexts.ca_file)
-        try:
+    try:
+        found = versions(config, contexts.ca_file)
+        if key not in known or known[key][0] != found:
+            identity = Identity(key, contexts.ca_file)
             identity.load()
-        except (OSError, ValueError, TypeError, UnsupportedAlgorithm, crypto.Error) as error:
-            raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
-        known[key] = identity
-    return known[key]
+            known[key] = (found, identity)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm, crypto.Error) as error:
+        raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
+    return known[key][1]
 
 
-_made: WeakKeyDictionary[Contexts, dict[TLSConfig, Identity]] = WeakKeyDictionary()
+_made: WeakKeyDictionary[Contexts, dict[TLSConfig, tuple[Versions, Identity]]] = WeakKeyDictionary()
 
 
 def _text(text: str | None, file: str | None) -> bytes:

@@ -1,11 +1,13 @@
 """TLS: contexts, the handshake's facts and the certificates as metrics.
 
 Families and labels are blackbox_exporter's. A context is built once per (tls_config, protocols)
-because reading a CA store costs milliseconds; a certificate is parsed once per fingerprint.
+because reading a CA store costs milliseconds, and again when one of its files was replaced; a
+certificate is parsed once per fingerprint.
 """
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import replace
@@ -58,23 +60,29 @@ class CertificateFacts(NamedTuple):
     serial: str
 
 
+Versions = tuple[tuple[int, int], ...]
+
+
 class Contexts:
     """Client contexts of one process; `ca_file` replaces the system's store where a tls_config names no CA."""
 
     def __init__(self, ca_file: str | None = None) -> None:
         self.ca_file = ca_file
-        self._made: dict[tuple[TLSConfig, tuple[str, ...]], ssl.SSLContext] = {}
+        self._made: dict[tuple[TLSConfig, tuple[str, ...]], tuple[Versions, ssl.SSLContext]] = {}
 
     def get(self, config: TLSConfig, protocols: tuple[str, ...]) -> ssl.SSLContext:
         """The context for `config` that offers `protocols` by ALPN; ProbeError `internal` when a file is unusable."""
         # Not by the name that is asked for: it is no part of a context, and a stranger may ask for any.
         key = (replace(config, server_name=None) if config.server_name else config, protocols)
-        if key not in self._made:
-            try:
-                self._made[key] = self._build(config, protocols)
-            except (OSError, ssl.SSLError) as error:
-                raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
-        return self._made[key]
+        try:
+            found = versions(config, self.ca_file)
+            known, context = self._made.get(key, (None, None))
+            if context is None or known != found:
+                context = self._build(config, protocols)
+                self._made[key] = (found, context)
+        except (OSError, ssl.SSLError) as error:
+            raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
+        return context
 
     def _build(self, config: TLSConfig, protocols: tuple[str, ...]) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -89,6 +97,12 @@ class Contexts:
         if protocols:
             context.set_alpn_protocols(list(protocols))
         return context
+
+
+def versions(config: TLSConfig, ca_file: str | None) -> Versions:
+    """Which files these are: others when they have been replaced, as certificates are while a program runs."""
+    files = (config.ca_file or ca_file, config.cert_file, config.key_file)
+    return tuple((found.st_mtime_ns, found.st_ino) for found in map(os.stat, filter(None, files)))
 
 
 def _trust(context: ssl.SSLContext, config: TLSConfig, ca_file: str | None) -> None:
