@@ -87,15 +87,17 @@ def identity_for(contexts: Contexts, config: TLSConfig) -> Identity:
     """The one for `config` beside `contexts`; ProbeError `internal` when it cannot be used."""
     key = replace(config, server_name=None)  # no part of it, and a stranger may ask for any
     known = _made.setdefault(contexts, {})
+    made = known.get(key)
     try:
         found = versions(config, contexts.ca_file)
-        if key not in known or known[key][0] != found:
+        if made is None or made[0] != found:
             identity = Identity(key, contexts.ca_file)
             identity.load()
-            known[key] = (found, identity)
+            made = known[key] = (found, identity)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm, crypto.Error) as error:
-        raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
-    return known[key][1]
+        if made is None:  # as with other contexts, what was good before holds
+            raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
+    return made[1]
 
 
 _made: WeakKeyDictionary[Contexts, dict[TLSConfig, tuple[Versions, Identity]]] = WeakKeyDictionary()

@@ -74,15 +74,15 @@ class Contexts:
         """The context for `config` that offers `protocols` by ALPN; ProbeError `internal` when a file is unusable."""
         # Not by the name that is asked for: it is no part of a context, and a stranger may ask for any.
         key = (replace(config, server_name=None) if config.server_name else config, protocols)
+        made = self._made.get(key)
         try:
             found = versions(config, self.ca_file)
-            known, context = self._made.get(key, (None, None))
-            if context is None or known != found:
-                context = self._build(config, protocols)
-                self._made[key] = (found, context)
+            if made is None or made[0] != found:
+                made = self._made[key] = (found, self._build(config, protocols))
         except (OSError, ssl.SSLError) as error:
-            raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
-        return context
+            if made is None:  # else they are being replaced, and what was good before holds until they are good again
+                raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
+        return made[1]
 
     def _build(self, config: TLSConfig, protocols: tuple[str, ...]) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -34,10 +34,37 @@ async def test_another_authority_is_trusted_when_its_file_is_replaced(tmp_path: 
         assert (await attempt.run(asked, network)).reason is Reason.TLS
         replaced(file, new.file)
         assert (await attempt.run(asked, network)).ok
-        file.unlink()
-        missing = await attempt.run(asked, network)
-    assert missing.reason is Reason.INTERNAL
-    assert str(file) in missing.message
+
+
+@pytest.mark.parametrize("how", ["empty", "gone"])
+async def test_what_was_good_holds_while_a_file_is_being_replaced(tmp_path: Path, how: str) -> None:
+    old, new = Authority(tmp_path / "old"), Authority(tmp_path / "new")
+    file = tmp_path / "ca.pem"
+    replaced(file, old.file)
+    network = Network(NetworkOptions())
+    async with (
+        Torture(answers(), tls=old.leaf("localhost").server_context()) as before,
+        Torture(answers(), tls=new.leaf("localhost").server_context()) as after,
+    ):
+        config = TLSConfig(ca_file=str(file))
+        known, unknown = (pair(f"https://localhost:{one.port}/", tls_config=config) for one in (before, after))
+        assert (await attempt.run(known, network)).ok
+        if how == "gone":
+            file.unlink()
+        else:
+            file.write_bytes(b"")
+        assert (await attempt.run(known, network)).ok
+        replaced(file, new.file)
+        assert (await attempt.run(unknown, network)).ok
+        assert (await attempt.run(known, network)).reason is Reason.TLS
+
+
+async def test_a_file_that_was_never_there_is_named(tmp_path: Path) -> None:
+    async with Torture(answers()) as server:
+        asked = pair(server.url.replace("http", "https"), tls_config=TLSConfig(ca_file=str(tmp_path / "missing.pem")))
+        result = await attempt.run(asked, Network(NetworkOptions()))
+    assert result.reason is Reason.INTERNAL
+    assert result.message == f"tls_config cannot be used: [Errno 2] No such file or directory: '{tmp_path}/missing.pem'"
 
 
 @pytest.fixture
