@@ -77,11 +77,11 @@ class Both:
 
     def __init__(self, session: aiohttp.ClientSession, theirs: str, ours: str) -> None:
         self._session = session
-        self._theirs, self._ours = theirs, ours
+        self.theirs, self.ours = theirs, ours
 
     async def probe(self, query: Query, headers: Mapping[str, str]) -> tuple[Page, Page]:
         """Their page and ours."""
-        one, other = await asyncio.gather(*(self._ask(url, query, headers) for url in (self._theirs, self._ours)))
+        one, other = await asyncio.gather(*(self._ask(url, query, headers) for url in (self.theirs, self.ours)))
         return one, other
 
     async def _ask(self, url: str, query: Query, headers: Mapping[str, str]) -> Page:
