@@ -110,8 +110,8 @@ class Location:
 class Endpoint:
     """One thing that can be probed, with what it must answer.
 
-    `target` is a URL for http, `host:port` for tcp, a server for dns and icmp. `options` is the
-    kind's own `Options`. `interval`, `timeout` and `degraded_above` are seconds.
+    `target` is a URL for http and websocket, `host:port` for tcp and grpc, a path for unix, a server for
+    dns and icmp. `options` is the kind's own `Options`. `interval`, `timeout` and `degraded_above` are seconds.
     """
 
     service: str

@@ -46,6 +46,7 @@ ONLY_IN = {
     "h2": ("net",),
     "socksio": ("net",),
     "wsproto": ("net",),
+    "h11": ("net",),
     "aioquic": ("net",),
     "pylsqpack": ("net",),
     "OpenSSL": ("net",),
