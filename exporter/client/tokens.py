@@ -106,7 +106,9 @@ async def _ask(net: Attempt, config: OAuth2, secret: str | None, in_parameters: 
     if in_parameters:
         asked |= {"client_id": config.client_id} | ({"client_secret": secret} if secret else {})
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    return await exchange(net.aside(), "POST", config.token_url, client, headers, urlencode(asked).encode())
+    return await exchange(
+        net.aside(), "POST", config.token_url, client, headers, urlencode(sorted(asked.items())).encode()
+    )
 
 
 def _credentials(config: OAuth2, secret: str | None) -> BasicAuth:

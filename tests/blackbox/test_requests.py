@@ -39,6 +39,14 @@ MODULES: dict[str, dict[str, Any]] = {
     "by_files": {"basic_auth": {"username": "me", "password_file": "secret"}},
     "bearer_by_file": {"bearer_token_file": "secret"},
 }
+
+
+def oauth2(token_url: str) -> dict[str, dict[str, Any]]:
+    client = {"client_id": "me&you", "client_secret": "p:é& +", "token_url": token_url}
+    asked = {"scopes": ["read", "write:all"], "endpoint_params": {"audience": "https://a.example/?b=c", "z": "ü"}}
+    return {"oauth2": {"oauth2": client}, "oauth2_in_full": {"oauth2": {**client, **asked}}}
+
+
 PATHS = ("/", "", "/a%20b/?q=%C3%A9&&x=1+2#part", "/é;a", "/[]!*()'?a={}|^")
 
 Asked = tuple[str, str, list[tuple[str, str]], bytes]
@@ -67,19 +75,23 @@ async def test_a_module_makes_the_same_request(tmp_path: Path, monkeypatch: pyte
 
     async def handler(request: web.Request) -> web.Response:
         asked.append((request.method, request.raw_path, flat(request.raw_headers), await request.read()))
-        return web.Response()
+        token = {"access_token": "abc", "token_type": "bearer"}
+        return web.json_response(token) if request.path == "/token" else web.Response()
 
-    modules = {
-        name: {"prober": "http", "http": {**http, "preferred_ip_protocol": "ip4"}} for name, http in MODULES.items()
-    }
-    async with blackbox(tmp_path, modules) as theirs, site(handler) as url:
-        ours = config.load_modules(tmp_path / "blackbox.yml")
-        network = Network(NetworkOptions())
-        for name in modules:
-            for path in PATHS if name == "get" else PATHS[:1]:
-                asked.clear()
-                await theirs(name, url + path)
-                endpoint = Endpoint("a", "b", "c", "http", url + path, ours[name].options, 60.0, 5.0)
-                await attempt.run(Pair(endpoint, Region("here", "local", local.Options())), network)
-                their_request, our_request = asked
-                assert our_request == their_request, json.dumps((name, path))
+    async with site(handler) as url:
+        modules = {
+            name: {"prober": "http", "http": {**http, "preferred_ip_protocol": "ip4"}}
+            for name, http in (MODULES | oauth2(f"{url}/token")).items()
+        }
+        async with blackbox(tmp_path, modules) as theirs:
+            ours = config.load_modules(tmp_path / "blackbox.yml")
+            network = Network(NetworkOptions())
+            for name in modules:
+                for path in PATHS if name == "get" else PATHS[:1]:
+                    asked.clear()
+                    await theirs(name, url + path)
+                    half = len(asked)
+                    endpoint = Endpoint("a", "b", "c", "http", url + path, ours[name].options, 60.0, 5.0)
+                    await attempt.run(Pair(endpoint, Region("here", "local", local.Options())), network)
+                    assert half == (2 if name.startswith("oauth2") else 1)
+                    assert asked[half:] == asked[:half], json.dumps((name, path))
