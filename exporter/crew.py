@@ -141,7 +141,6 @@ class Crew:
         try:
             self._frames[index] = frames
             self._send(index, self._assignments[index])
-            self.asking.came(index)
             await _until_gone(frames)
         finally:
             self._frames[index] = None
@@ -155,6 +154,8 @@ class Crew:
         if isinstance(message, wire.Told):
             self.asking.told(message)
             return
+        # Its first word is that it has its assignment.
+        self.asking.came(index)
         self._in_flight[index] = message.in_flight
         self._on_batch(message)
 

@@ -29,7 +29,6 @@ BATCH_EVERY = 0.2
 HEARTBEAT = 1.0
 """Seconds after which a batch goes out even if it is empty, so that a stalled worker is noticed."""
 
-
 _GONE = "the module file was read again before this could be probed, and the module is no longer in it"
 
 

@@ -30,10 +30,15 @@ _FILES = frozenset({"password_file", "username_file", "credentials_file", "beare
 
 
 def masked(module: Module, text: str) -> str:
-    """`text` without the secrets of `module`, of the headers in it, and of the URLs."""
+    """`text` without the secrets of `module`, and of URLs."""
     for secret in sorted(_spellings(module), key=len, reverse=True):
         text = text.replace(secret, MASK)
-    return _USER.sub(f"{MASK}@", _HEADER.sub(rf"\1{MASK}", text))
+    return _USER.sub(f"{MASK}@", text)
+
+
+def without_headers(text: str) -> str:
+    """`text` without the values of headers that are secret between others: `Set-Cookie: <secret>`."""
+    return _HEADER.sub(rf"\1{MASK}", text)
 
 
 def _spellings(module: Module) -> set[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exporter.metrics import once
-from exporter.web.masking import masked
+from exporter.web.masking import masked, without_headers
 from exporter.web.probed import Probed
 
 _LONGEST = 2000
@@ -22,7 +22,7 @@ def told(probed: Probed) -> str:
     module = probed.module
     metrics = once.page(module, probed.result, probed.timeout, openmetrics=False).decode()
     parts = (
-        "Logs for the probe:\n" + "".join(f"{line}\n" for line in _log(probed)),
+        "Logs for the probe:\n" + without_headers("".join(f"{line}\n" for line in _log(probed))),
         f"Metrics that would have been returned:\n{metrics}",
         f"Module configuration:\n{module.shown}",
     )

@@ -1,7 +1,8 @@
 """What `/probe` probes: the modules in use, single flight, a limit, and the newest results, which are kept.
 
-1. Requests for the same (module, target, hostname) share one probe while it runs, unless its deadline is later than
-   theirs: then they get one of their own, which those that come later may share. A result is never given out again.
+1. Requests for the same (module, target, hostname) share one probe while it runs, if it has at least the time that they
+   give, and ends no later than theirs would. Else they get one of their own, which those that come later may share. A
+   result is never given out again.
 2. A probe is given up when nobody waits for it any more.
 3. More probes at once than `limit` are refused; to share one that runs costs nothing.
 """
@@ -69,9 +70,10 @@ class Prober:
     async def probe(self, module: Module, target: str, hostname: str, within: float) -> Probed:
         """What came of a probe that ends `within` seconds; TooManyError when one more would be too many."""
         loop, wanted = asyncio.get_running_loop(), _Wanted(module.name, target, hostname)
+        deadline = loop.time() + within
         flight = self._flights.get(wanted)
-        if flight is None or flight.deadline > loop.time() + within:
-            flight = self._begin(_Flight(wanted, module, within, loop.time() + within))
+        if flight is None or flight.within < within or flight.deadline > deadline:
+            flight = self._begin(_Flight(wanted, module, within, deadline))
         mine: asyncio.Future[Probed] = loop.create_future()
         flight.waiting.add(mine)
         self.waiting += 1

@@ -80,12 +80,21 @@ async def test_who_must_know_before_a_running_probe_ends_gets_one_of_their_own(a
     await held.until(came=1)
     hurried = ask(asked, held, seconds="30")
     await held.until(came=2)
-    joining = ask(asked, held, seconds="60")
+    joining = ask(asked, held, seconds="30")
     await until_waiting(asked, 3, under_way=2)
     held.release()
     told = [(await task).value("probe_timeout_seconds") for task in (patient, hurried, joining)]
     assert told == [119.5, 29.5, 29.5]
     assert held.came == 2
+
+
+async def test_who_gives_more_time_gets_it(asked: Asked, held: Held) -> None:
+    hurried = ask(asked, held, seconds="0.5")
+    patient = ask(asked, held, seconds="30")
+    await held.until(came=1)
+    held.release()
+    assert (await hurried).value("probe_success") == 0
+    assert (await patient).value("probe_success") == 1
 
 
 async def test_one_of_two_who_goes_away_leaves_the_probe_to_the_other(asked: Asked, held: Held) -> None:
@@ -145,9 +154,9 @@ async def test_a_worker_that_dies_fails_what_it_probed_as_internal_and_another_g
     for task in tasks:
         answer = await task
         assert (answer.status, answer.value("probe_success"), answer.reason) == (200, 0, "internal")
-    # No worker lives: this one waits until one does.
+    # No worker is there: this one waits until one is, and its own second begins then.
     held.release()
-    assert (await ask(asked, held)).value("probe_success") == 1
+    assert (await ask(asked, held, seconds="1.5")).value("probe_success") == 1
     assert "the process that probed it ended" in await asked.history()
 
 
