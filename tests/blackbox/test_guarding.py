@@ -28,6 +28,8 @@ MODULES = {
     "grpc": {"prober": "grpc", "grpc": {}},
     "websocket": {"prober": "websocket"},
     "unix": {"prober": "unix"},
+    "http3": {"prober": "http", "http": {"enable_http3": True, "enable_http2": False}},
+    "tls": {"prober": "dns", "dns": {"query_name": "shop.example", "transport_protocol": "tcp", "dns_over_tls": True}},
 }
 ZONE = {
     "sly.example": addresses("127.0.0.1"),
@@ -118,6 +120,12 @@ async def test_what_is_private_is_not_contacted_however_it_is_spelled(public: As
         assert (answer.status, answer.value("probe_success")) == (200, 0)
         # What spells no address for anybody resolves to nothing.
         assert answer.reason in ("internal", "resolve")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "sly.example", "nat64.example"])
+async def test_no_protocol_is_forgotten(public: Asked, trap: Trap, host: str) -> None:
+    for module, target in (("http3", f"https://{host}:{trap.port}/"), ("tls", f"{host}:{trap.port}")):
+        assert (await public.probe(target, module)).reason == "internal"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "sly.example", "nat64.example"])
