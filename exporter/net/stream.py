@@ -230,4 +230,4 @@ def tls_text(error: ssl.SSLError) -> str:
     """OpenSSL's sentence without its file names and numbers."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return str(error.verify_message)
-    return (error.reason or str(error)).replace("_", " ").lower()
+    return (error.reason or str(error)).replace("_", " ").lower().rstrip(".")

@@ -182,5 +182,8 @@ PROBERS: Mapping[str, Prober] = {
         tls=True,
     ),
     "an HTTP proxy": Prober("tcp", _host_port, {"query_response": _EXPECT}, WEB, through="http"),
+    "http through a proxy": Prober("http", _url("http"), _WEB_OPTIONS, WEB, through="http"),
+    "https through a proxy": Prober("http", _url("https"), {"tls_config": _UNCHECKED}, WEB, through="http"),
+    "websocket through a proxy": Prober("websocket", _url("ws"), _SOCKET_OPTIONS, WEB, through="http"),
     "a SOCKS proxy": Prober("tcp", _host_port, {"query_response": _EXPECT}, through="socks5h"),
 }

@@ -6,33 +6,61 @@ async with hosing(b"x" * 65536) as port:
 
 from __future__ import annotations
 
-import multiprocessing
+import asyncio
 import socket
+import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 LASTS = 5.0
 """Seconds after which it closes, so that a prober that cannot stop by itself is found out and not waited for."""
 
 _BATCH = 1 << 18
 
-Sending = Callable[[socket.socket, bytes, bytes], None]
+
+@asynccontextmanager
+async def hosing(piece: bytes, first: bytes = b"", datagrams: bool = False) -> AsyncIterator[int]:
+    """The port where one client is sent `first`, after it has spoken, and then `piece` over and over."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+        if not datagrams:
+            listening.listen()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.servers.hose", str(listening.fileno()), first.hex(), piece.hex()),
+            pass_fds=(listening.fileno(),),
+            cwd=Path(__file__).parents[2],
+        )
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def main(descriptor: int, first: bytes, piece: bytes) -> None:
+    """Serve one client of the listening socket that has been inherited."""
+    with socket.socket(fileno=descriptor) as listening, suppress(OSError):
+        if listening.type == socket.SOCK_STREAM:
+            _stream(listening, first, piece)
+        else:
+            _datagrams(listening, piece)
 
 
 def _stream(listening: socket.socket, first: bytes, piece: bytes) -> None:
     connection, _ = listening.accept()
     batch, until = piece * max(1, _BATCH // len(piece)), time.monotonic() + LASTS
-    if first:
-        connection.recv(65536)
-    with suppress(OSError):
+    with connection:
+        if first:
+            connection.recv(65536)
         connection.sendall(first)
         while time.monotonic() < until:
             connection.sendall(batch)
-    connection.close()
 
 
-def _datagrams(listening: socket.socket, first: bytes, piece: bytes) -> None:
+def _datagrams(listening: socket.socket, piece: bytes) -> None:
     _, client = listening.recvfrom(65536)
     until = time.monotonic() + LASTS
     while time.monotonic() < until:
@@ -40,20 +68,5 @@ def _datagrams(listening: socket.socket, first: bytes, piece: bytes) -> None:
             listening.sendto(piece, client)
 
 
-@asynccontextmanager
-async def hosing(piece: bytes, first: bytes = b"", datagrams: bool = False) -> AsyncIterator[int]:
-    """The port where one client is sent `first`, after it has spoken, and then `piece` over and over."""
-    sending: Sending = _datagrams if datagrams else _stream
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM) as listening:
-        listening.bind(("127.0.0.1", 0))
-        if not datagrams:
-            listening.listen()
-        context = multiprocessing.get_context("fork")
-        process = context.Process(target=sending, args=(listening, first, piece), daemon=True)
-        process.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            process.kill()
-            process.join()
-            process.close()
+if __name__ == "__main__":
+    main(int(sys.argv[1]), bytes.fromhex(sys.argv[2]), bytes.fromhex(sys.argv[3]))
