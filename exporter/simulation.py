@@ -159,7 +159,7 @@ class Simulation:
 
     def _begin(self, run: Run) -> None:
         effect = next((effect for effect in self._effects if effect.hits(run.pair, self.now)), None)
-        result = self._facts.result(run, self.now, effect)
+        result = replace(self._facts.result(run, self.now, effect), witnesses=_witnesses(run.pair))
         self._order += 1
         heapq.heappush(self._under_way, (self.now + result.duration, self._order, run, result))
 
@@ -239,6 +239,14 @@ class _Facts:
             "probe_http_ssl": _secure(pair),
             "probe_http_redirects": 0.0,
         }
+
+
+def _witnesses(pair: Pair) -> int:
+    """Of strangers all say the same."""
+    if not kinds.is_metered(pair.region.kind):
+        return 1
+    found: int = kinds.module("regions", pair.region.kind).cost(pair.endpoint, pair.region.options)
+    return found
 
 
 def _secure(pair: Pair) -> bool:

@@ -7,25 +7,27 @@
         box.break_(service="youtube_shorts")           # an alternative; TikTok alone breaks unless another is named
         box.publish("oracle")                          # an incident is open; or: "calm", "silent", "wrong"
         box.publish("ooni", country="BR")              # the country is blocked
+        box.globalping.say("silent")                   # or: "spent", "failing", "garbage", "fine"
         box.mend()
 
 The hosts are read from the configuration itself and answered by a real DNS server and behind real TLS, so that the
 configuration runs unchanged. A region is known by the address its connections come from and the nameserver it asks:
-local probes are `here`, `add_region` gives a proxy a pair of its own. Those who publish what signals read are in the
-box too, at their own hosts, and so is what a visitor's browser may ask; all is calm until `publish`. Ports 53, 80 and
-443 need root.
+local probes are `here`, `add_region` gives a proxy a pair of its own; strangers are in the region that a configuration
+gives to their country, and find what is broken there. Globalping is off unless `write_config` is told. Those who
+publish what signals read are in the box too, at their own hosts, and so is what a visitor's browser may ask; all is
+calm until `publish`. Ports 53, 80 and 443 need root.
 """
 
 from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import yaml
 
@@ -33,8 +35,10 @@ import exporter
 from tests.servers.certificates import Authority
 from tests.servers.dns import NXDOMAIN, Answer, DNSServer, addresses
 from tests.servers.faults import CONTROLS, HTTP_MODES, Fault, Mode, read_asked, read_endpoints, select
+from tests.servers.globalping import HOST, Found, Globalping
 from tests.servers.publishers import Mood, Publishers
-from tests.servers.sites import Seen, Site, Sites
+from tests.servers.sites import Seen, Site, Sites, shape_of
+from tests.servers.strangers import find, read_countries
 
 SHIPPED = Path(exporter.__file__).parent / "services" / "tiktok.yaml"
 HERE = "here"
@@ -70,6 +74,10 @@ class Box:
         self.endpoints = tuple(endpoint for file in files or (SHIPPED,) for endpoint in read_endpoints(file))
         self.asked_by_browsers = {host for file in files or (SHIPPED,) for host in read_asked(file)}
         self.publishers = Publishers(files or (SHIPPED,))
+        self.globalping = Globalping(self._find)
+        self._countries = {
+            country: name for file in files or (SHIPPED,) for country, name in read_countries(file).items()
+        }
         self.sites: dict[str, Site] = {}
         self._vantages: dict[str, Vantage] = {}
         self._faults: list[Fault] = []
@@ -81,11 +89,11 @@ class Box:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="box-")))
             self._stack = stack
             self.authority = Authority(self.folder)
-            self._served = Sites(self.fault, self._region_of, self.publishers)
+            self._served = Sites(self.fault, self._region_of, self.publishers, self.globalping)
             stack.push_async_callback(self._served.aclose)
             await self._claim_network()
             probed = {endpoint.host for endpoint in self.endpoints}
-            for host in sorted(probed | self.publishers.hosts | self.asked_by_browsers):
+            for host in sorted(probed | self.publishers.hosts | self.asked_by_browsers | {HOST}):
                 self._add_site(host)
             self._apply()
             self._stack = stack.pop_all()
@@ -94,6 +102,7 @@ class Box:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.globalping.say("fine")  # whoever still waits for it is let go
         await self._stack.aclose()
 
     def break_(
@@ -118,7 +127,7 @@ class Box:
             raise ValueError(
                 f"{host or feature or service} is never sent a request, so it cannot answer {fault.mode!r}"
             )
-        if region not in (None, *self._vantages):
+        if region not in (None, *self._vantages, *self._countries.values()):
             raise ValueError(f"the box knows no region {region!r}; add_region comes first")
         self._faults.insert(0, fault)
         self._apply()
@@ -133,12 +142,13 @@ class Box:
     ) -> None:
         """Take back what was broken of that host, feature, service or region; without any, everything.
 
-        Without a host, feature, service and region those who publish are calm again as well.
+        Without a host, feature, service and region those who publish are calm again as well, and Globalping is well.
         """
         everything = not (host or feature or service)
         if everything and region is None:
             for publisher in self.publishers.by_signal.values():
                 publisher.say(Mood.CALM)
+            self.globalping.say("fine")
         chosen = frozenset(self.endpoints) if everything else select(self.endpoints, host, feature, service)
         mended = [
             replace(fault, endpoints=fault.endpoints - chosen) if region in (None, fault.region) else fault
@@ -180,10 +190,11 @@ class Box:
         nameserver = f"{self._vantages[HERE].nameserver}:53"
         return yaml.safe_dump({"network": {"nameservers": [nameserver], "ca_file": str(self.authority.file)}})
 
-    def write_config(self, folder: Path, proxies: Iterable[Proxy] = ()) -> Path:
+    def write_config(self, folder: Path, proxies: Iterable[Proxy] = (), globalping: bool = False) -> Path:
         """A file to merge with the shipped one: the network, and a region for each proxy."""
         regions = {proxy.region: {"kind": "proxy", "url": proxy.url} for proxy in proxies}
         text = yaml.safe_dump({"regions": regions}) if regions else ""
+        text += "" if globalping else "globalping: off\n"
         file = folder / "box.yaml"
         file.write_text(self.network_yaml + text, encoding="utf-8")
         return file
@@ -216,6 +227,17 @@ class Box:
         )
         self._served.add(site)
         self.sites[host] = site
+
+    def _find(self, asked: Mapping[str, Any], country: str) -> Found | None:
+        """What the next stranger of that country finds; None where there are none."""
+        region, options = self._countries.get(country), asked["measurementOptions"]
+        site = self.sites.get(asked["target"])
+        if region is None or site is None:
+            return None
+        path = options["request"]["path"]
+        self.requests.append(Seen(region, site.host, path, "globalping"))
+        fault = self.fault(site.host, region, path)
+        return find(shape_of(site, path, fault), options["protocol"] != "HTTP", fault)
 
     def _region_of(self, source: str) -> str | None:
         return next((each.region for each in self._vantages.values() if each.source == source), None)

@@ -130,7 +130,7 @@ class Globalping:
         self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._runner = web.ServerRunner(web.Server(self.respond, access_log=None))  # type: ignore[arg-type]
+        self._runner = web.ServerRunner(web.Server(self.respond, access_log=None))
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

@@ -12,8 +12,9 @@ from functools import partial
 
 from aiohttp import web
 
-from tests.servers import shapes
+from tests.servers import globalping, shapes
 from tests.servers.faults import Fault, Mode
+from tests.servers.globalping import Globalping
 from tests.servers.listener import Listener, reset
 from tests.servers.publishers import Publishers
 
@@ -45,7 +46,8 @@ class Site:
 class Sites:
     """Serves sites. `fault(host, region, path)` says what is broken, `region_of(address)` who is asking.
 
-    What the publishers of signals answer is theirs; they are asked by no probe, and not counted among the requests.
+    What the publishers of signals answer is theirs, and so is what Globalping does; they are asked by no probe, and not
+    counted among the requests.
     """
 
     def __init__(
@@ -53,10 +55,12 @@ class Sites:
         fault: Callable[[str, str, str | None], Fault | None],
         region_of: Callable[[str], str | None],
         publishers: Publishers,
+        strangers: Globalping,
     ) -> None:
         self._fault = fault
         self._region_of = region_of
         self._publishers = publishers
+        self._strangers = strangers
         self._by_address: dict[str, Site] = {}
         self._web = web.Server(self._respond, access_log=None)
         self.requests: list[Seen] = []
@@ -96,6 +100,8 @@ class Sites:
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
         site = self._by_address[request.transport.get_extra_info("sockname")[0]]
+        if site.host == globalping.HOST:
+            return await self._strangers.respond(request)
         if found := self._publishers.find(site.host, request.path):
             publisher, place = found
             return await publisher.respond(place, request)
@@ -104,10 +110,11 @@ class Sites:
         fault = self._fault(site.host, region, request.path)
         if fault and fault.mode is Mode.SLOW:
             await asyncio.sleep(fault.delay)
-        return _response(_shape(site, request.path, fault))
+        return _response(shape_of(site, request.path, fault))
 
 
-def _shape(site: Site, path: str, fault: Fault | None) -> shapes.Shape:
+def shape_of(site: Site, path: str, fault: Fault | None) -> shapes.Shape:
+    """What that host answers there, as it is broken."""
     if fault and fault.mode in shapes.BROKEN:
         return shapes.BROKEN[fault.mode]
     return shapes.healthy(site.host, path) if site.http else shapes.NOT_FOUND
