@@ -109,17 +109,19 @@ class WebSocket:
     def _request(self, authority: str, path: str, headers: Iterable[tuple[str, str]]) -> bytes:
         offered: list[str] = []
         others: list[tuple[bytes, bytes]] = []
-        for name, value in headers:
-            if name.lower() == "sec-websocket-protocol":
-                offered += [protocol.strip() for protocol in value.split(",")]
-            else:
-                others.append((name.encode(), value.encode()))
         try:
+            for name, value in headers:
+                if name.lower() == "sec-websocket-protocol":
+                    offered += [protocol.strip() for protocol in value.split(",")]
+                else:
+                    others.append((name.encode(), value.encode()))
             return self._connection.send(
                 Request(host=authority, target=path, extra_headers=others, subprotocols=offered)
             )
-        except (h11.LocalProtocolError, UnicodeError) as error:
-            raise ProbeError(Reason.INTERNAL, f"the request cannot be made: {error}") from error
+        except (h11.LocalProtocolError, UnicodeError):
+            # What h11 says has the value in it, which may be a secret.
+            said = "a header, or a part of the URL, has a character that HTTP does not allow"
+            raise ProbeError(Reason.INTERNAL, f"the request cannot be made: {said}") from None
 
     def _take_head(self, data: bytes) -> Event | None:
         """The event that the head of the answer is, None until it is whole."""
