@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.blackbox.asked import SCRAPE, Asked
+from tests.servers.certificates import Authority
 from tests.servers.origin import Origin, Reply
 from tests.servers.ports import free_port
 from tests.servers.program import run_command
@@ -31,9 +32,20 @@ CONTRADICTION = (
 )
 
 
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
-    async with Asked(tmp_path_factory.mktemp("asked"), MODULES) as running:
+async def asked(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> AsyncIterator[Asked]:
+    trusting = {"ca_file": str(authority.file)}
+    modules = MODULES | {
+        "https": {"prober": "http", "http": {"tls_config": trusting}},
+        "tls": {"prober": "tcp", "tcp": {"tls": True, "tls_config": trusting}},
+        "tls_named": {"prober": "tcp", "tcp": {"tls": True, "tls_config": trusting | {"server_name": "own.example"}}},
+    }
+    async with Asked(tmp_path_factory.mktemp("asked"), modules) as running:
         yield running
 
 
@@ -145,6 +157,19 @@ async def test_a_hostname_is_sent_as_it_is_said_and_in_ascii(asked: Asked, origi
         assert (await asked.probe(origin.url, hostname=name)).value("probe_success") == 1
     sent = [request.headers["host"] for request in origin.requests]
     assert sent == ["Shop.Example:8080", "[2001:db8::1]:80", "xn--bcher-kva.example"]
+
+
+async def test_a_hostname_is_what_the_certificate_must_be_for(asked: Asked, authority: Authority) -> None:
+    tls = authority.leaf("shop.example", "own.example").server_context()
+    async with Origin(lambda request: Reply(), tls=tls) as origin:
+        target = origin.url.removeprefix("https://")
+        assert (await asked.probe(origin.url, "https")).reason == "tls"
+        assert (await asked.probe(origin.url, "https", hostname="shop.example")).value("probe_success") == 1
+        assert (await asked.probe(target, "tls")).reason == "tls"
+        assert (await asked.probe(target, "tls", hostname="shop.example")).value("probe_success") == 1
+        assert (await asked.probe(target, "tls", hostname="other.example")).reason == "tls"
+        # What the module names wins, as there.
+        assert (await asked.probe(target, "tls_named", hostname="other.example")).value("probe_success") == 1
 
 
 async def test_whoever_prefers_openmetrics_gets_it(asked: Asked, origin: Origin) -> None:
