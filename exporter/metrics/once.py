@@ -6,10 +6,10 @@ feature, endpoint or region here: a target that somebody asks for has none.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache, lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 from exporter import kinds
 from exporter.metrics import text
@@ -73,6 +73,10 @@ _ALWAYS: MappingProxyType[str, tuple[SampleKey, ...]] = MappingProxyType(
             "probe_dns_query_succeeded",
         ),
         "icmp": tuple(("probe_icmp_duration_seconds", phase) for phase in ("resolve", "rtt", "setup")),
+        "websocket": (
+            *("probe_websocket_connection_upgraded", "probe_websocket_failed_due_to_regex"),
+            "probe_websocket_status_code",
+        ),
         "grpc": ("probe_grpc_ssl", "probe_grpc_status_code", ("probe_grpc_duration_seconds", "resolve")),
     }
 )
@@ -87,54 +91,74 @@ _YEAR_ONE = -62135596800
 """Go's time of nothing: when the last of no verified chain expires, with insecure_skip_verify."""
 
 
+class _Written(NamedTuple):
+    """A page with %s for each value, and the order of the values in it."""
+
+    template: str
+    order: tuple[int, ...]
+
+
 def page(module: Module, result: Result, timeout: float, openmetrics: bool) -> bytes:
     """The exposition of `result`, which `module` came to when it was given `timeout` seconds."""
-    lines: defaultdict[str, str] = defaultdict(str)
-    lines["probe_success"] = f"probe_success {result.ok:d}\n"
-    lines["probe_duration_seconds"] = f"probe_duration_seconds {text.number(result.duration)}\n"
-    lines["probe_timeout_seconds"] = f"probe_timeout_seconds {text.number(timeout)}\n"
+    shown: dict[SampleKey, float] = {
+        "probe_success": result.ok,
+        "probe_duration_seconds": result.duration,
+        "probe_timeout_seconds": timeout,
+    }
     if result.reason is not None:
-        lines[_FAILURE] = f'{_FAILURE}{{reason="{result.reason.value}"}} 1\n'
-    samples = result.samples
-    for key, value in samples.items():
-        if isinstance(key, str):
-            lines[key] += f"{key} {text.number(value)}\n"
-        else:
-            lines[key[0]] += f"{_series(key, _labels(module, key[0]))} {text.number(value)}\n"
-    for key, value in _unsaid(module.kind, samples):
-        lines[key if isinstance(key, str) else key[0]] += f"{_series_of(module, key)} {value}\n"
-    end = "# EOF\n" if openmetrics else ""
-    families = [_header(name, module.kind, openmetrics) + lines[name] for name in sorted(lines)]
-    return text.encode("".join((*families, end)))
+        shown[_FAILURE, result.reason.value] = 1.0
+    shown |= result.samples
+    written = _write(module.kind, _own(module), tuple(shown), bool(result.samples), openmetrics)
+    numbers = [text.number(value) for value in shown.values()]
+    return text.encode(written.template % tuple([numbers[index] for index in written.order]))
 
 
-def _unsaid(kind: str, samples: Mapping[SampleKey, float]) -> Iterator[tuple[SampleKey, int]]:
+@lru_cache(maxsize=1024)
+def _write(kind: str, own: tuple[Family, ...], keys: tuple[SampleKey, ...], seen: bool, openmetrics: bool) -> _Written:
+    """Made once for all results that have the same series: nothing but their values differs."""
+    families = _families(kind) | {family.name: family for family in own}
+    rows = [(_series(key, families), "%s", index) for index, key in enumerate(keys)]
+    rows += [(_series(key, families), str(value), -1) for key, value in _unsaid(kind, keys, seen)]
+    rows.sort(key=lambda row: row[0].name)
+    template, before = "", ""
+    for series, value, _ in rows:
+        if series.name != before:
+            template, before = template + _escaped(_header(series.name, families, openmetrics)), series.name
+        template += f"{_escaped(series.text)} {value}\n"
+    order = tuple(index for _, _, index in rows if index >= 0)
+    return _Written(template + ("# EOF\n" if openmetrics else ""), order)
+
+
+def _unsaid(kind: str, keys: Collection[SampleKey], seen: bool) -> Iterator[tuple[SampleKey, int]]:
     """What blackbox_exporter shows where there was nothing to see."""
-    yield from ((key, 0) for key in _ALWAYS.get(kind, ()) if key not in samples)
-    if not samples and kind != "unix":
+    yield from ((key, 0) for key in _ALWAYS.get(kind, ()) if key not in keys)
+    if not seen and kind != "unix":
         yield from ((key, 0) for key in _RESOLVED)
-    session = any(key[0] == "probe_tls_version_info" for key in samples)
-    if session and kind in _UNVERIFIED_KINDS and _CHAIN_EXPIRY not in samples:
+    session = any(key[0] == "probe_tls_version_info" for key in keys)
+    if session and kind in _UNVERIFIED_KINDS and _CHAIN_EXPIRY not in keys:
         yield _CHAIN_EXPIRY, _YEAR_ONE
 
 
-def _series_of(module: Module, key: SampleKey) -> str:
-    return key if isinstance(key, str) else _series(key, _labels(module, key[0]))
+class _Series(NamedTuple):
+    """Of a family; `text` is the name with its labels."""
+
+    name: str
+    text: str
 
 
-@lru_cache(maxsize=4096)
-def _series(key: tuple[str, ...], labels: tuple[str, ...]) -> str:
-    named = ",".join(f'{label}="{text.escape(value)}"' for label, value in zip(labels, key[1:], strict=True))
-    return f"{key[0]}{{{named}}}"
+def _series(key: SampleKey, families: Mapping[str, Family]) -> _Series:
+    if isinstance(key, str):
+        return _Series(key, key)
+    name, *values = key
+    labels = ("reason",) if name == _FAILURE else families[name].labels
+    return _Series(name, f"{name}{{{text.labelled(**dict(zip(labels, values, strict=True)))}}}")
 
 
-def _labels(module: Module, name: str) -> tuple[str, ...]:
-    """A kind with labels of the user's own knows them only from its options."""
-    family = _families(module.kind).get(name)
-    if family is None:
-        own = kinds.module("probes", module.kind).families(module.options)
-        family = next(family for family in own if family.name == name)
-    return family.labels
+def _own(module: Module) -> tuple[Family, ...]:
+    """Those families that a module has by its options, beside its kind's."""
+    kind = kinds.module("probes", module.kind)
+    found: tuple[Family, ...] = kind.families(module.options) if hasattr(kind, "families") else kind.FAMILIES
+    return found[len(kind.FAMILIES) :]
 
 
 @cache
@@ -142,7 +166,10 @@ def _families(kind: str) -> dict[str, Family]:
     return {family.name: family for family in kinds.module("probes", kind).FAMILIES}
 
 
-@cache
-def _header(name: str, kind: str, openmetrics: bool) -> str:
-    explained = _HELP.get(name) or _families(kind)[name].help
+def _header(name: str, families: Mapping[str, Family], openmetrics: bool) -> str:
+    explained = _HELP.get(name) or families[name].help
     return text.header(name, explained, "gauge", openmetrics).decode()
+
+
+def _escaped(constant: str) -> str:
+    return constant.replace("%", "%%")
