@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,15 +16,14 @@ import pytest
 from exporter import kinds
 from exporter.dialogue import Step
 from exporter.model import Reason, Result
-from tests.blackbox.tormented import ANYBODY, PROBERS, Prober
+from tests.blackbox.tormented import ANYBODY, PROBERS
+from tests.blackbox.torture import DEADLINE, Tormentor
 from tests.probing import open_descriptors, probe
-from tests.servers.certificates import Authority
 from tests.servers.hose import hosing
 from tests.servers.quic import UDPServer
-from tests.servers.torture import HEAD, Behaviour, Torture, closes_at_once
+from tests.servers.torture import HEAD, closes_at_once
 from tests.servers.torture_bytes import NOISE
 
-DEADLINE = 1.0
 SLACK = 2.0
 """Seconds: a hundred probes and their peers are on one loop here, and keep one another waiting."""
 
@@ -47,31 +45,6 @@ def _peak() -> int:
     found = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found
     return int(found[1]) << 10
-
-
-class Tormentor:
-    """Lets one prober meet peers."""
-
-    def __init__(self, prober: Prober, folder: Path) -> None:
-        self._prober = prober
-        self._folder = folder
-        self._tls: ssl.SSLContext | None = None
-        folder.mkdir()
-        if prober.tls:
-            self._tls = Authority(folder / "ca").leaf("127.0.0.1").server_context(alpn=prober.alpn)
-
-    async def meet(self, peer: Behaviour, place: int) -> tuple[Result, float]:
-        """What came of it, and how many seconds it took."""
-        prober = self._prober
-        address = str(self._folder / str(place)) if prober.kind == "unix" else "127.0.0.1"
-        async with Torture(peer, tls=self._tls, address=address) as server:
-            target, through = prober.target(server), None
-            if prober.through:
-                target = target.replace(f"127.0.0.1:{server.port}", "192.0.2.1:25")
-                through = f"{prober.through}://127.0.0.1:{server.port}"
-            began = time.monotonic()
-            result = await probe(prober.kind, target, within=DEADLINE, through=through, **prober.options)
-            return result, time.monotonic() - began
 
 
 def complaint(result: Result, took: float) -> str | None:
