@@ -144,13 +144,13 @@ class _Walk:
     async def go(self) -> None:
         """Probe every address that is asked for."""
         net, options, first = self.net, self.options, self.first
-        if options.oauth2 is not None:
-            self.authorization = await authorize(net, options.oauth2)
         self._choose_route(first)
         if net.route is not None and (options.skip_resolve_phase_with_proxy or not self.chooses):
+            await self._authorize(())
             await self._visit(())
             return
         addresses = await net.resolve(first.host, options.preferred_ip_protocol, options.ip_protocol_fallback)
+        await self._authorize(addresses)
         if net.route is not None:
             # As blackbox_exporter does: the proxy is given an address, unless told to skip this.
             net.note_address(addresses[0])
@@ -160,6 +160,13 @@ class _Walk:
             return
         for address in addresses:
             await self._visit_one(address)
+
+    async def _authorize(self, addresses: Sequence[str]) -> None:
+        """Ask for a token; not for one to be taken where nobody may go."""
+        if self.options.oauth2 is not None:
+            if addresses:
+                self.net.note_address(addresses[0])
+            self.authorization = await authorize(self.net, self.options.oauth2)
 
     def _choose_route(self, target: Target) -> None:
         if self.chooses:
