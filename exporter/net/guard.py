@@ -53,6 +53,8 @@ _WORN = tuple(
 _ISATAP = (0x00005EFE, 0x02005EFE)  # before the IPv4 address, RFC 5214, 6.1
 _LOW_32 = 0xFFFFFFFF
 
+_REMEMBERED = 4096  # addresses that may be reached: most are asked for again and again
+
 
 class Reach(NamedTuple):
     """What `/probe` may reach: networks in CIDR notation, and the words `public` and `unix` in `allow`."""
@@ -83,18 +85,19 @@ class Guard:
         self._narrow = bool(listed)
         self._names = names
         self._beside = beside
+        self._passed: set[str] = set()
 
     def check(self, address: str) -> None:
         """Return when `address` may be reached; ProbeError `internal` otherwise."""
+        if address in self._passed:
+            return
         if self._beside is not None:
             self._beside.check(address)
-        if not self._narrow and not self.deny:
-            return
-        found = _plain(ip_address(address.partition("%")[0]))
-        if any(_within(one, self.deny) for one in (found, *hidden(found))):
-            raise _refusal(f"{address} is in {self._names[1]}")
-        if self._narrow and not self._allows(found):
-            raise _refusal(f"{address} is not in {self._names[0]}")
+        if self._narrow or self.deny:
+            self._judge(address)
+        if len(self._passed) >= _REMEMBERED:
+            self._passed.clear()
+        self._passed.add(address)
 
     def check_unresolved(self, host: str) -> None:
         """The same for a host that somebody else resolves, as far as it says by itself where it leads."""
@@ -108,6 +111,13 @@ class Guard:
             self._beside.check_unix(path)
         if not self._paths:
             raise _refusal(f"{path} is a socket of this machine, and {UNIX!r} is not in {self._names[0]}")
+
+    def _judge(self, address: str) -> None:
+        found = _plain(ip_address(address.partition("%")[0]))
+        if any(_within(one, self.deny) for one in (found, *hidden(found))):
+            raise _refusal(f"{address} is in {self._names[1]}")
+        if self._narrow and not self._allows(found):
+            raise _refusal(f"{address} is not in {self._names[0]}")
 
     def _allows(self, address: Address) -> bool:
         worn = hidden(address) if _within(address, _WORN) else ()
