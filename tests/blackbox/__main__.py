@@ -21,8 +21,8 @@ from tests.blackbox.programs import DEBIAN
 RESULTS = Path(__file__).with_name("results.md")
 _EXPLAINED = (
     "Written by `python -m tests.blackbox`: both programs read the same module file and are asked the same. Compared",
-    "are the page's status, and names, labels, values and types of all samples; times are only there or not. A page",
-    "is equal that has no difference but what is newer than 0.23, and what ours has besides on every page.",
+    "are the page's status, and names, labels, values, types and help of all samples; times are only there or not. A",
+    "page is equal that has no difference but what is newer than 0.23, and what ours has besides on every page.",
 )
 _SUCCESS = ("probe_success", frozenset[tuple[str, str]]())
 

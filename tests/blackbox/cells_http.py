@@ -88,9 +88,16 @@ def modules(targets: Targets) -> dict[str, Module]:
     secret = targets.folder / "password"
     secret.write_text("s3cret\n")
     in_file = {"basic_auth": {"username": "box", "password_file": str(secret)}}
+    token_url = f"http://{targets.at['web']}/token"
+    oauth2 = {
+        "oauth2": {"client_id": "box", "client_secret": "s3cret", "token_url": token_url, "scopes": ["a", "b"]},
+        "oauth2, wrong secret": {"client_id": "box", "client_secret": "secret", "token_url": token_url},
+        "oauth2, no token": {"client_id": "box", "client_secret": "s3cret", "token_url": f"{token_url}/none"},
+    }
     every = {**JUDGING, **CODINGS, **ASKING, **CREDENTIALS, "password_file": in_file, **_proxied(targets)}
     return {
         **{name: module("http", LONG, **block) for name, block in every.items()},
+        **{name: module("http", LONG, oauth2=block) for name, block in oauth2.items()},
         **{
             f"short, {name}": module("http", SHORT, **JUDGING[name])
             for name in ("plain", "body", "not body", "header", "limit", "head", "not followed", "upgrade")
@@ -179,6 +186,8 @@ def _asking(targets: Targets, web: str) -> Iterator[Cell]:
         "/elsewhere/basic by box:s3cret@": f"http://box:s3cret@{targets.at['web']}/elsewhere/basic",
     }
     yield from crossed("credentials", (*CREDENTIALS, "password_file"), places)
+    tokens = ("oauth2", "oauth2, wrong secret", "oauth2, no token")
+    yield from crossed("credentials", tokens, {name: f"{web}{name}" for name in ("/bearer", "/basic", "/ok")})
 
 
 def _nothing_comes(targets: Targets, web: str) -> Iterator[Cell]:

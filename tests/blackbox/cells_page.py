@@ -63,6 +63,8 @@ def _queries(at: dict[str, str]) -> Iterator[Cell]:
         "two modules, the first unknown": (("module", "nobody"), ("module", "plain"), ("target", ok)),
         "two targets": (("module", "plain"), ("target", ok), ("target", f"http://{at['refuses']}/")),
         "more parameters": (("module", "plain"), ("target", ok), ("color", "red")),
+        "debug=true": (("module", "plain"), ("target", ok), ("debug", "true")),
+        "debug=true, failed": (("module", "not body"), ("target", f"http://{at['web']}/404"), ("debug", "true")),
         "debug=false": (("module", "plain"), ("target", ok), ("debug", "false")),
     }.items():
         yield Cell("parameters", "-", place, "", query, bare=True)

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 Key = tuple[str, frozenset[tuple[str, str]]]
 """A sample's name and labels."""
 
-_SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
+_SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? ([-+]?[\d.]+(?:e[-+]?\d+)?|NaN|[-+]Inf)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_TYPE = re.compile(r"^# TYPE (\w+) (\w+)$", re.MULTILINE)
+_ABOUT = re.compile(r"^# (?:TYPE|HELP) (\w+) (.+)$", re.MULTILINE)
 _TIMINGS = ("_duration_seconds", "_time_seconds")
 NEWER_LABEL = "serialnumber"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`kinds` are the families' types."""
+    """`about` is what is said of each family: its help and its type."""
 
     status: int
-    kinds: Mapping[str, str]
+    about: Mapping[str, tuple[str, ...]]
     samples: Mapping[Key, float]
 
     @property
@@ -52,7 +52,10 @@ def parsed(status: int, text: str) -> Page:
         (name, frozenset(_LABEL.findall(labels))): 0.0 if name.endswith(_TIMINGS) else float(value)
         for name, labels, value in _SAMPLE.findall(text)
     }
-    return Page(status, dict(_TYPE.findall(text)), samples)
+    about: dict[str, tuple[str, ...]] = {}
+    for name, words in _ABOUT.findall(text):
+        about[name] = (*about.get(name, ()), words)
+    return Page(status, about, samples)
 
 
 def compare(theirs: Page, ours: Page) -> Iterator[Difference]:
@@ -68,8 +71,8 @@ def compare(theirs: Page, ours: Page) -> Iterator[Difference]:
         if theirs.samples.get(key) != mine.get(key):
             yield Difference(*key, theirs.samples.get(key), mine.get(key))
     for name in sorted(theirs.names & ours.names):
-        if theirs.kinds.get(name) != ours.kinds.get(name):
-            yield Difference(name, frozenset(), theirs.kinds.get(name), ours.kinds.get(name))
+        if theirs.about.get(name) != ours.about.get(name):
+            yield Difference(name, frozenset(), str(theirs.about.get(name)), str(ours.about.get(name)))
 
 
 def _has_label(samples: Mapping[Key, float]) -> bool:

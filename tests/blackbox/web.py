@@ -116,6 +116,15 @@ def asks(value: str) -> Handler:
     return handler
 
 
+async def token(request: web.Request) -> web.Response:
+    """/token: the one that /bearer asks for, for the right secret (RFC 6749, 4.4)."""
+    form = await request.post()
+    good = request.headers.get("Authorization") == ACCOUNT or form.get("client_secret") == "s3cret"
+    if not good or form.get("grant_type") != "client_credentials":
+        return web.json_response({"error": "invalid_client"}, status=401)
+    return web.json_response({"access_token": BEARER.split()[1], "token_type": "Bearer", "expires_in": 3600})
+
+
 async def bakes(request: web.Request) -> web.Response:
     """/cookie/set: a cookie, and a redirect to who wants it."""
     response = web.Response(status=302, headers={"Location": "/cookie/wanted"})
@@ -167,6 +176,7 @@ def site(elsewhere: Mapping[str, str]) -> web.Application:
         ("/host", host),
         ("/basic", asks(ACCOUNT)),
         ("/bearer", asks(BEARER)),
+        ("/token", token),
         ("/cookie/set", bakes),
         ("/cookie/wanted", eats),
         ("/chunked", chunked),
