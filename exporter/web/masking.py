@@ -5,12 +5,13 @@ A server may send back what it was sent, so a secret is looked for everywhere, a
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from exporter.client import Authorization, BasicAuth
 from exporter.errors import ProbeError
@@ -26,14 +27,24 @@ _NAMES = "authorization|cookie|token|secret|password|api-?key"
 _SENSITIVE = re.compile(_NAMES, re.IGNORECASE)
 _HEADER = re.compile(rf"^(\s*[\w-]*(?:{_NAMES})[\w-]*: ).*$", re.IGNORECASE | re.MULTILINE)
 _USER = re.compile(r"(?<=://)[^/?#\s'\"]*@")
+_ACCOUNT = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?([^/?#]*)@", re.IGNORECASE)
 _FILES = frozenset({"password_file", "username_file", "credentials_file", "bearer_token_file", "client_secret_file"})
 
 
-def masked(module: Module, text: str) -> str:
-    """`text` without the secrets of `module`, and of URLs."""
-    for secret in sorted(_spellings(module), key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    return _USER.sub(f"{MASK}@", text)
+def hiding(module: Module, target: str) -> Callable[[str], str]:
+    """What takes the secrets of `module` and the account of `target` out of a text, and accounts out of its URLs."""
+    accounts = {f"{account}@": f"{MASK}@" for account in _accounts(target)}
+    secrets = {secret for secret in (*_secrets(module.options), *_sent_for(target)) if len(secret) >= _SHORTEST}
+    replaced = accounts | {spelled: MASK for secret in secrets for spelled in (secret, quote(secret, safe=""))}
+    replaced |= {repr(found)[1:-1]: mask for found, mask in replaced.items()}
+    order = sorted(replaced, key=len, reverse=True)
+
+    def hide(text: str) -> str:
+        for found in order:
+            text = text.replace(found, replaced[found])
+        return _USER.sub(f"{MASK}@", text)
+
+    return hide
 
 
 def without_headers(text: str) -> str:
@@ -41,9 +52,19 @@ def without_headers(text: str) -> str:
     return _HEADER.sub(rf"\1{MASK}", text)
 
 
-def _spellings(module: Module) -> set[str]:
-    found = {secret for secret in _secrets(module.options) if len(secret) >= _SHORTEST}
-    return found | {quote(secret, safe="") for secret in found}
+def _accounts(target: str) -> Iterator[str]:
+    """What stands before the @ of a URL, or of a target without a scheme."""
+    match = _ACCOUNT.match(target)
+    if match and match[1]:
+        yield match[1]
+
+
+def _sent_for(target: str) -> Iterator[str]:
+    """The password of a target, and what a server is sent for its account."""
+    for account in _accounts(target):
+        user, _, password = account.partition(":")
+        yield from (password, unquote(password))
+        yield base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
 
 
 def _secrets(value: Any) -> Iterator[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import aiohttp
 import pytest
@@ -91,6 +93,27 @@ async def test_no_secret_of_a_module_is_shown_though_the_server_sends_it_back(
     assert "<secret>" in text.partition("Metrics that")[0]
     assert_harmless(text)
     assert_harmless(await asked.history())
+
+
+@pytest.mark.parametrize("module", ["http_2xx", "basic"])
+@pytest.mark.parametrize(
+    ("account", "secret"),
+    [("bob:pw2hunter", "pw2hunter"), ("bob:pw2'hunter\\", "pw2'hunter"), ("bob:pw2 hunter", "pw2 hunter"),
+     ("bob:pw2%20hunter", "pw2%20hunter"), ("ghp_token", "ghp_token"), ("bob:a", "bob:a@"),
+     ("a@b:pw2hunter", "pw2hunter")],
+)  # fmt: skip
+async def test_no_account_of_a_target_is_shown(
+    asked: Asked, origin: Origin, module: str, account: str, secret: str
+) -> None:
+    for scheme in ("http://", "", "ftp://"):
+        for path in ("", "/" + "x" * 1970):
+            target = f"{scheme}{account}@{origin.url.removeprefix('http://')}{path}"
+            text = (await asked.probe(target, module, debug="true")).text
+            for shown in (text, await asked.history()):
+                assert secret not in shown
+                assert secret.replace("'", "\\'") not in shown
+                assert html.escape(secret) not in shown
+                assert base64.b64encode(unquote(account).encode()).decode() not in shown
 
 
 async def test_debug_tells_what_it_saw_its_metrics_and_its_module(asked: Asked, origin: Origin) -> None:
