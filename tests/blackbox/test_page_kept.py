@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
@@ -85,22 +88,40 @@ def test_a_success_has_no_reason() -> None:
     assert b"probe_failure_info" not in once.page(module(), result(), 9.5, False)
 
 
-async def test_a_worker_forgets_what_is_given_up_before_it_began() -> None:
+@asynccontextmanager
+async def worker() -> AsyncIterator[tuple[wire.Frames, asyncio.Queue[Any]]]:
+    """One that has the module `m`, and what comes from it."""
     ours, theirs = socket.socketpair()
     arguments = ("-m", "exporter.worker", str(theirs.fileno()), "info", "logfmt")
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, pass_fds=(theirs.fileno(),))
     theirs.close()
-    came: asyncio.Queue[object] = asyncio.Queue()
+    came: asyncio.Queue[Any] = asyncio.Queue()
     frames = wire.Frames(came.put_nowait)
     await asyncio.get_running_loop().create_connection(lambda: frames, sock=ours)
     frames.send(wire.Assignment(NetworkOptions(), (), 100, {"m": module()}))
-    frames.send(wire.Ask(1, "m", "127.0.0.1:1", "", 60.0))
-    frames.send(wire.GiveUp(1))
-    frames.send(wire.GiveUp(2))
     async with asyncio.timeout(20):
+        yield frames, came
+    frames.close()
+    assert await process.wait() == 0
+
+
+async def test_a_worker_forgets_what_is_given_up_before_it_began() -> None:
+    async with worker() as (frames, came):
+        frames.send(wire.Ask(1, "m", "127.0.0.1:1", "", 60.0))
+        frames.send(wire.GiveUp(1))
+        frames.send(wire.GiveUp(2))
         await came.get()  # while it may not yet have forgotten
         batch = await came.get()
         assert isinstance(batch, wire.Batch)
         assert batch.in_flight == 0
-    frames.close()
-    assert await process.wait() == 0
+
+
+async def test_a_worker_says_so_when_a_module_has_gone_that_it_is_asked_for() -> None:
+    async with worker() as (frames, came):
+        frames.send(wire.Assignment(NetworkOptions(), (), 100))
+        frames.send(wire.Ask(1, "m", "127.0.0.1:1", "", 60.0))
+        while not isinstance(told := await came.get(), wire.Told):
+            pass
+        found = wire.load_one(told.result)
+        assert (told.number, found.reason) == (1, Reason.INTERNAL)
+        assert "no longer in it" in found.message
