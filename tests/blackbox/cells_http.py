@@ -141,6 +141,7 @@ def cells(targets: Targets) -> Iterator[Cell]:
     plain = {name: url for name, url in _pages(targets).items() if not name.startswith(("/to", "/chain", "/gzip/"))}
     plain |= {"/chunked": f"{web}/chunked", "no path": web, "no scheme": f"{targets.at['web']}/ok"}
     yield from crossed("answers", JUDGING, plain)
+    yield from crossed("answers", ("plain", "not bytes", "limit", "header"), {"/huge": f"{web}/huge"})
     yield from crossed("codings", CODINGS, _pages(targets, "ok", "gzip", "br", "deflate", "large"))
     yield from _redirects(targets, web)
     raw = {name: f"http://{targets.at[f'raw {name}']}/" for name in (*HTTP_BROKEN, *WEB)}

@@ -42,6 +42,7 @@ HTTP: dict[str, dict[str, Any]] = {
     "tls, version 2": {"valid_http_versions": ["HTTP/2.0"]},
     "tls, version 1": {"valid_http_versions": ["HTTP/1.1"]},
     "tls, gzip": {"compression": "gzip", "headers": {"Accept-Encoding": "gzip"}},
+    "tls, compression alone": {"compression": "gzip"},
     "tls, limit": {"body_size_limit": "1KB"},
     "tls, not followed": {"follow_redirects": False},
     "tls, basic_auth": {"basic_auth": {"username": "box", "password": "s3cret"}},

@@ -116,6 +116,18 @@ LISTED = (
         at("redirects", "/to/no scheme"),
     ),
     Listed(
+        "asks for its coding",
+        "a module that unpacks a coding asks for it also when no header says so",
+        at("HTTP/2", modules="compression alone"),
+        verdict=True,
+    ),
+    Listed(
+        "large body",
+        "patterns are looked for in 10 MB, unless the module has a limit of its own; more fails",
+        at("answers", "/huge"),
+        verdict=True,
+    ),
+    Listed(
         "deflate",
         "deflate as RFC 9110 has it (zlib) is unpacked, too",
         at("codings", "/deflate/zlib", modules="compression deflate"),
@@ -129,6 +141,7 @@ LISTED = (
             at("codings", "/deflate", "/deflate/said", modules="compression br"),
             at("HTTP/2", "http2 /large", modules="tls, gzip"),
             at("HTTP over TLS", "https /large", modules="tls, gzip"),
+            at("HTTP over TLS", "https /large", modules="tls, compression alone"),
         ),
         verdict=True,
     ),

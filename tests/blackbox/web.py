@@ -158,6 +158,11 @@ async def forever(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def huge(request: web.Request) -> web.Response:
+    """/huge: more than patterns are looked for in here."""
+    return web.Response(body=bytes(11 << 20))
+
+
 async def page(request: web.Request) -> web.Response:
     found = PAGES.get(request.path[1:])
     return web.Response(**found) if found else web.Response(status=410)
@@ -180,6 +185,7 @@ def site(elsewhere: Mapping[str, str]) -> web.Application:
         ("/cookie/set", bakes),
         ("/cookie/wanted", eats),
         ("/chunked", chunked),
+        ("/huge", huge),
         ("/never", forever),
         ("/never/ends", forever),
         ("/elsewhere/{name}", leave),
