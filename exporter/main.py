@@ -156,6 +156,8 @@ class Program:
             stopping.cancel()
             judging.cancel()
             intake.cancel()
+            if self._prober is not None:
+                self._prober.end()
             await self._crew.stop()
             await self._listening.close()
             await server.close()

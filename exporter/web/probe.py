@@ -22,7 +22,7 @@ from exporter.web.accepted import gzips
 from exporter.web.connections import Connection
 from exporter.web.metrics import wants_openmetrics
 from exporter.web.probed import Probed
-from exporter.web.probing import Prober, TooManyError
+from exporter.web.probing import EndingError, Prober, TooManyError
 from exporter.web.site import SITE, html
 
 OFF = "/probe is off; it is on with run --blackbox.config FILE, where FILE is a blackbox_exporter's module file"
@@ -64,6 +64,8 @@ async def probe(request: web.Request) -> web.Response:
             probed = await prober.probe(module, target, hostname, within)
     except TooManyError:
         return _too_many(prober)
+    except EndingError:
+        return _refused(503, "The program ends")
     if asked.get("debug") == "true":
         return web.Response(text=probe_text.told(probed))
     return _answer(request, probed)

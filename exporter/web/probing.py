@@ -24,6 +24,10 @@ class TooManyError(Exception):
     """As many probes run as may run at once."""
 
 
+class EndingError(Exception):
+    """The program ends, and nothing is known of what was probed."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """What requests must have in common to share a probe."""
@@ -57,10 +61,14 @@ class Prober:
         self.limit = limit
         self.modules: Mapping[str, Module] = {}
         self.history = History(kept)
-        self.running = 0
         self.waiting = 0
         self._asking = asking
+        self._under_way: set[_Flight] = set()
         self._flights: dict[_Wanted, _Flight] = {}
+
+    @property
+    def running(self) -> int:
+        return len(self._under_way)
 
     def apply(self, modules: Mapping[str, Module]) -> None:
         """Probe by these from now on; what runs ends by those that it began with, and nobody new waits for it."""
@@ -68,7 +76,7 @@ class Prober:
         self._flights = {}
 
     async def probe(self, module: Module, target: str, hostname: str, within: float) -> Probed:
-        """What came of a probe that ends `within` seconds; TooManyError when one more would be too many."""
+        """What came of a probe that ends `within` seconds; TooManyError if it is one too many, or EndingError."""
         loop, wanted = asyncio.get_running_loop(), _Wanted(module.name, target, hostname)
         deadline = loop.time() + within
         flight = self._flights.get(wanted)
@@ -84,10 +92,17 @@ class Prober:
             if not mine.done() or mine.cancelled():
                 self._leave(flight, mine)
 
+    def end(self) -> None:
+        """Leave all who wait without a result: that this program ends is no failure of what it probed."""
+        for flight in self._under_way:
+            for one in flight.waiting:
+                if not one.done():
+                    one.set_exception(EndingError())
+
     def _begin(self, flight: _Flight) -> _Flight:
         if self.running >= self.limit:
             raise TooManyError
-        self.running += 1
+        self._under_way.add(flight)
         self._flights[flight.wanted] = flight
         wanted = flight.wanted
         end = partial(self._end, flight)
@@ -110,6 +125,6 @@ class Prober:
             self._asking.give_up(flight.number)
 
     def _forget(self, flight: _Flight) -> None:
-        self.running -= 1
+        self._under_way.discard(flight)
         if self._flights.get(flight.wanted) is flight:
             del self._flights[flight.wanted]

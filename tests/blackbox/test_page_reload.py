@@ -120,3 +120,12 @@ async def test_what_waits_for_a_worker_while_its_module_goes_is_still_answered(a
 async def test_a_program_without_modules_reloads_as_before(tmp_path: Path) -> None:
     async with Asked(tmp_path, None) as asked:
         assert await reload(asked, WRONG) == (200, "applied.\n")
+
+
+async def test_a_program_that_ends_says_so_and_not_that_a_probe_failed(tmp_path: Path) -> None:
+    async with Held() as held, Asked(tmp_path, accepting(200)) as asked:
+        waiting = asyncio.ensure_future(asked.probe(held.url))
+        await held.until(came=1)
+        asked.process.terminate()
+        answer = await waiting
+        assert (answer.status, answer.text) == (503, "The program ends\n")
