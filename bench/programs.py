@@ -111,13 +111,15 @@ def write_modules(folder: Path, ca_file: Path | None = None, timeout: str = TIME
     return file
 
 
-def write_config(folder: Path, url: str, pairs: int, interval: float, ca_file: Path | None = None) -> Path:
+def write_config(
+    folder: Path, url: str, pairs: int, interval: float, ca_file: Path | None = None, timeout: str = TIMEOUT
+) -> Path:
     """A configuration of `pairs` probes of `url`: up to a hundred local regions times as many endpoints as it takes."""
     regions = min(100, pairs)
     http_options = {"preferred_ip_protocol": "ip4"}
     endpoints = {f"e{number}": {"url": f"{url}{number}", "http": http_options} for number in range(pairs // regions)}
     config: dict[str, Any] = {
-        "defaults": {"interval": f"{interval:g}s", "timeout": TIMEOUT},
+        "defaults": {"interval": f"{interval:g}s", "timeout": timeout},
         "regions": {f"r{number}": {"kind": "local"} for number in range(regions)},
         "controls": {"control": {"url": url, "http": http_options, "interval": "60s"}},
         "services": {"bench": {"title": "Bench", "features": {"load": {"core": True, "endpoints": endpoints}}}},

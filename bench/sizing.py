@@ -32,6 +32,9 @@ from bench.report import Row, print_machine, print_table
 
 PROMETHEUS = "prometheus"
 
+TIMEOUT = "10s"
+"""Of both: all are probed for the first time within seconds, and what waits then must not fail."""
+
 WARM_UP = 2
 """Intervals, in which every pair is probed and every series begun."""
 
@@ -129,7 +132,8 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def _ours(folder: Path, nginx: programs.Nginx, protocol: str, setting: Setting) -> Cost:
-    file = programs.write_config(folder, nginx.urls[protocol], setting.pairs, setting.interval, nginx.ca_file)
+    url = nginx.urls[protocol]
+    file = programs.write_config(folder, url, setting.pairs, setting.interval, nginx.ca_file, TIMEOUT)
     with programs.exporter(folder, file) as (process, url):
         job = {
             "job_name": "outage-exporter",
@@ -142,7 +146,7 @@ def _ours(folder: Path, nginx: programs.Nginx, protocol: str, setting: Setting) 
 
 def _theirs(folder: Path, nginx: programs.Nginx, protocol: str, setting: Setting) -> Cost:
     targets = [f"{nginx.urls[protocol]}{number}" for number in range(setting.pairs)]
-    with programs.blackbox(folder, nginx.ca_file) as (process, port):
+    with programs.blackbox(folder, nginx.ca_file, TIMEOUT) as (process, port):
         job = {
             "job_name": "blackbox",
             "metrics_path": "/probe",
