@@ -17,6 +17,7 @@ def pieces(store: Store, openmetrics: bool) -> Iterator[bytes]:
     """Gauges; of states and verdicts one series per possible value, 1 for the one that holds."""
     for name, explained, lines in (
         ("outage_region_seeing", "Whether a control answers in the region: 0 is blind, and casts no vote.", _seeing),
+        ("outage_region_info", "A region, and what kind of place it is.", _regions),
         ("outage_state", "State of a feature in a region: 1 for the one that holds.", _states),
         ("outage_verdict", "Verdict of a service over all regions: 1 for the one that holds.", _verdicts),
         ("outage_cause", "Likely cause of what is wrong: 1 for the one that holds, none while up.", _causes),
@@ -37,6 +38,11 @@ def pieces(store: Store, openmetrics: bool) -> Iterator[bytes]:
 def _seeing(store: Store) -> Lines:
     for region, sight in store.sights.items():
         yield text.labelled(region=region), sight.seeing
+
+
+def _regions(store: Store) -> Lines:
+    for region in store.config.regions:
+        yield text.labelled(region=region.name, kind=region.kind), 1
 
 
 def _states(store: Store) -> Lines:

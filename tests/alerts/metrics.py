@@ -12,6 +12,7 @@ OF_THE_EXPORTER = frozenset(
         "outage_exporter_config_last_reload_successful",
         "outage_exporter_worker_restarts_total",
         "outage_feature_info",
+        "outage_region_info",
         "outage_region_seeing",
         "outage_reports",
         "outage_reports_baseline",
