@@ -91,6 +91,10 @@ _YEAR_ONE = -62135596800
 """Go's time of nothing: when the last of no verified chain expires, with insecure_skip_verify."""
 
 
+_LONGEST = 4096
+"""Characters of the labels of a page that is remembered: a stranger's certificate has as many as it likes."""
+
+
 class _Written(NamedTuple):
     """A page with %s for each value, and the order of the values in it."""
 
@@ -108,7 +112,9 @@ def page(module: Module, result: Result, timeout: float, openmetrics: bool) -> b
     if result.reason is not None:
         shown[_FAILURE, result.reason.value] = 1.0
     shown |= result.samples
-    written = _write(module.kind, _own(module), tuple(shown), bool(result.samples), openmetrics)
+    short = sum(len(part) for key in shown if not isinstance(key, str) for part in key) <= _LONGEST
+    write = _write if short else _write.__wrapped__
+    written = write(module.kind, _own(module), tuple(shown), bool(result.samples), openmetrics)
     numbers = [text.number(value) for value in shown.values()]
     return text.encode(written.template % tuple([numbers[index] for index in written.order]))
 

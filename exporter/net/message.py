@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Protocol
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.net.body import Body
+from exporter.net.remembering import remembered
 
 HEAD_LIMIT = 65536
 """Bytes of header fields, of all answers together, that are read before giving up."""
@@ -96,7 +96,7 @@ class Answer:
         )
 
 
-@lru_cache(maxsize=1024)
+@remembered(longest=64, size=1024)
 def _unix_seconds(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +19,7 @@ import pycares
 from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.net.datagram import new_socket
+from exporter.net.remembering import remembered
 from exporter.options import IPProtocol
 
 _FAMILY = {"ip4": socket.AF_INET, "ip6": socket.AF_INET6}
@@ -155,7 +155,7 @@ def _failure(host: str, code: int) -> ProbeError:
     return ProbeError(Reason.RESOLVE, f"cannot resolve {host}: {_text(pycares.errno.strerror(code))}")
 
 
-@lru_cache(maxsize=4096)
+@remembered(longest=64)
 def as_literal(host: str) -> str | None:
     """The address itself when `host` is one, else None. The zone identifier of an IPv6 address stays.
 

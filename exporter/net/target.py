@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from exporter.net.remembering import remembered
 from exporter.net.resolve import as_literal
 
 _PORTS = {"http": 80, "https": 443}
@@ -33,7 +33,7 @@ class Target(NamedTuple):
         return f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
 
 
-@lru_cache(maxsize=4096)
+@remembered(longest=1024)
 def parse_target(url: str) -> Target:
     """The target of an http or https URL; one without a scheme is http. ValueError says what is wrong."""
     if "://" not in url.partition("?")[0]:

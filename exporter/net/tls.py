@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exporter.errors import ProbeError
 from exporter.model import Family, Reason, SampleKey
 from exporter.net.names import cipher_suite, distinguished
+from exporter.net.remembering import remembered
 from exporter.options import TLSConfig
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ _VERSIONS = {
     "TLS12": ssl.TLSVersion.TLSv1_2,
     "TLS13": ssl.TLSVersion.TLSv1_3,
 }
+_LONGEST = 16384  # bytes of a certificate that is remembered: one from a stranger may have six times as many
 _DER = 2  # X509_FILETYPE_ASN1
 _SPOKEN = {"TLSv1": "TLS 1.0", "TLSv1.1": "TLS 1.1", "TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
 
@@ -151,7 +153,7 @@ def peer_chain(sock: ssl.SSLSocket, verified: bool) -> tuple[bytes, ...]:
     return tuple(item.public_bytes(_DER) for item in chain() or ()) if chain is not None else ()
 
 
-@lru_cache(maxsize=1024)
+@remembered(longest=_LONGEST, size=1024)
 def read_certificate(der: bytes) -> CertificateFacts:
     """The facts of a DER certificate."""
     # Imported here: it costs a worker that speaks no TLS 10 MB.
@@ -184,7 +186,7 @@ def _alternatives(certificate: Certificate) -> str:
     return ",".join(extension.value.get_values_for_type(x509.DNSName))
 
 
-@lru_cache(maxsize=1024)
+@remembered(longest=_LONGEST, size=1024)
 def describe(der: bytes) -> str:
     """One line about a certificate for a person."""
     facts = read_certificate(der)
@@ -192,11 +194,16 @@ def describe(der: bytes) -> str:
     return f"{facts.subject}, issued by {facts.issuer}, expires {expiry:%Y-%m-%d %H:%M} UTC"
 
 
-@lru_cache(maxsize=1024)
 def certificate_samples(sent: tuple[bytes, ...], verified: tuple[bytes, ...]) -> Mapping[SampleKey, float]:
     """The certificate families for what the server sent and what was verified."""
     if not sent:
         return {}
+    short = sum(map(len, sent)) <= _LONGEST
+    return (_certificate_samples if short else _certificate_samples.__wrapped__)(sent, verified)
+
+
+@lru_cache(maxsize=1024)
+def _certificate_samples(sent: tuple[bytes, ...], verified: tuple[bytes, ...]) -> Mapping[SampleKey, float]:
     leaf = read_certificate(sent[0])
     samples: dict[SampleKey, float] = {
         "probe_ssl_earliest_cert_expiry": min(read_certificate(der).not_after for der in sent),

@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from importlib.util import find_spec
 from typing import Literal
 
@@ -32,6 +31,7 @@ from exporter.net.body import EXCERPT, Body
 from exporter.net.cookies import Jar
 from exporter.net.hops import Hops
 from exporter.net.message import Answer, Conversation, Request
+from exporter.net.remembering import remembered
 from exporter.net.target import Target, join_target, parse_target, split_account
 from exporter.options import IPProtocol, Secret
 from exporter.request import changes, identity, make_request
@@ -126,7 +126,7 @@ class _Walk:
         url, account = split_account(url)
         self.options = options = _with_account(options, *account) if account else options
         self.net = net
-        self.first, self.request = _plan(url, options)
+        self.first, self.request = _plan(url, options, tuple(options.headers.items()))
         self.method = options.method
         self.hops = Hops(net)
         self.answer: Answer | None = None
@@ -351,9 +351,13 @@ def _with_account(options: Options, user: str, password: str) -> Options:
     )
 
 
-@lru_cache(maxsize=4096)
-def _plan(url: str, options: Options) -> tuple[Target, Request | None]:
-    """The target, and the request to it when it is the same each time."""
+@remembered(longest=1024)
+def _plan(url: str, options: Options, headers: tuple[tuple[str, str], ...]) -> tuple[Target, Request | None]:
+    """The target, and the request to it when it is the same each time.
+
+    `headers` are those of the options, whose hash leaves them out: a stranger may ask for any Host, and what has one
+    hash is looked for one by one.
+    """
     target = parse_target(url)
     if options.enable_http3 and target.scheme == "http":
         target = parse_target(f"https{target.url[4:]}")

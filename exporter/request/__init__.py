@@ -77,13 +77,17 @@ def make_request(
     return Request(method, target.scheme, authority, asked, (*headers, *extra), body)
 
 
-@lru_cache(maxsize=4096)
 def identity(config: RequestConfig, host: str, home: bool) -> tuple[TLSConfig, str]:
     """The TLS configuration and the name to ask for: what was configured holds for the configured host alone."""
     if not home:
-        return replace(config.tls_config, server_name=None), host
+        return _unnamed(config.tls_config), host
     named = next((value for name, value in config.headers.items() if name.lower() == "host"), "")
     return config.tls_config, (urlsplit(f"//{named}").hostname or host) if named else host
+
+
+@lru_cache(maxsize=1024)
+def _unnamed(config: TLSConfig) -> TLSConfig:
+    return replace(config, server_name=None)
 
 
 def _read_body(config: RequestConfig) -> bytes:
