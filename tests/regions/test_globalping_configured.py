@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import budget, config, model
+from exporter import budget, config, model, portion
 from exporter.regions import globalping
 
 TEXT = """
@@ -92,3 +92,29 @@ def test_a_region_where_nothing_runs_is_left_out_and_its_control_costs_nothing(t
     loaded = load(tmp_path, TEXT.replace(", globalping: true", ""))
     assert {region.name for region in loaded.regions} == {"here", "us"}
     assert running(loaded, "br") == {}
+
+
+def test_of_shards_the_first_alone_asks_because_they_may_share_an_address(tmp_path: Path) -> None:
+    loaded = load(tmp_path, TEXT)
+    first, second = (portion.of_shard(loaded, (index, 2)) for index in (1, 2))
+    assert set(running(first, "us")) == {"short_links", "rare", "apple"}
+    assert {region.name for region in second.regions} == {"here"}
+    assert {pair.region.name for pair in second.pairs} == {"here"}
+    mine = [pair for pair in loaded.pairs if pair.region.name == "here" and pair.endpoint.service != model.CONTROLS]
+    assert all((pair in first.pairs) != (pair in second.pairs) for pair in mine)
+
+
+def test_the_log_is_told_how_much_is_asked_and_what_ends_it(tmp_path: Path) -> None:
+    loaded = load(tmp_path, TEXT)
+    plan = portion.plan(loaded)
+    assert plan is not None
+    assert (plan["regions"], plan["pairs"], plan["tests_per_hour"], plan["of"]) == (2, 5, 133, 200)
+    assert plan["to_end_it"] == "globalping: off"
+    assert portion.plan(load(tmp_path, TEXT, "globalping: off")) is None
+
+
+def test_what_is_asked_is_counted_in_the_data_directory(tmp_path: Path) -> None:
+    loaded = load(tmp_path, TEXT)
+    assert portion.counted(loaded, tmp_path).network.quota.ledger == str(tmp_path / portion.LEDGER)
+    alone = portion.unmetered(loaded)
+    assert portion.counted(alone, tmp_path) is alone

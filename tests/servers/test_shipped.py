@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from exporter import budget, config, portion
+from exporter.model import State
 from exporter.options import compiled, parse_duration
+from exporter.tracks import Condition, feature_state
 from tests.servers import shapes
 from tests.servers.box import SHIPPED
 from tests.servers.faults import Mode
@@ -55,6 +58,22 @@ def test_no_host_gets_more_than_one_request_a_minute_from_a_region() -> None:
     for block in (ENDPOINTS | CONTENT["controls"]).values():
         a_minute[host_of(block)] += 60 / parse_duration(block.get("interval", CONTENT["defaults"]["interval"]))
     assert max(a_minute.values()) <= 1.0 + 1e-9
+
+
+def test_strangers_are_asked_in_eight_countries_on_five_continents_within_the_quota() -> None:
+    loaded = config.load([SHIPPED], {})
+    plan = portion.plan(loaded)
+    assert plan is not None
+    assert (plan["regions"], plan["tests_per_hour"], plan["of"]) == (8, 133, budget.ANONYMOUS)
+    assert {region.country for region in loaded.regions} == {None, "US", "BR", "GB", "DE", "ZA", "JP", "ID", "AU"}
+    asked = {pair.endpoint.name for pair in loaded.pairs if pair.region.name == "us"}
+    assert asked == {"short_links", "canary_bellapoarch", "canary_zachking", "google"}
+
+
+def test_strangers_see_no_outage_in_a_canary_that_is_deleted() -> None:
+    asked = [name for name, block in FEATURES["video"]["endpoints"].items() if block.get("globalping")]
+    assert len(asked) >= 2
+    assert feature_state([Condition.DOWN, *[Condition.UP] * (len(asked) - 1)], seeing=True) is not State.DOWN
 
 
 def test_the_canaries_outvote_the_rest_of_their_feature_but_one_or_two_do_not() -> None:

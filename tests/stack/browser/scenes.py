@@ -133,7 +133,7 @@ async def _no_reload() -> list[str]:
 def _loaded(scene: Scene, folder: Path) -> Config:
     folder.mkdir(parents=True, exist_ok=True)
     files = [config.shipped()]
-    for number, text in enumerate(filter(None, (scene.regions, scene.extra))):
+    for number, text in enumerate(filter(None, ("globalping: off\n", scene.regions, scene.extra))):
         files.append(folder / f"{number}.yaml")
         files[-1].write_text(text, encoding="utf-8")
     return config.load(files, {})
