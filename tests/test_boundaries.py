@@ -18,7 +18,7 @@ FLOORS = (
     "net",
     "client+request+exchange+dialogue+budget+strangers | fetch",
     "probes | regions | signals",
-    "tracks+evidence+findings+sentences+causes+confidence+verdict | config",
+    "tracks+evidence+findings+sentences+causes+confidence+quorum+looking+verdict | config",
     "attempt",
     "schedule+worker+wire+crew+asking+portion | history+state+crowd+elsewhere | listening",
     "metrics",
