@@ -59,7 +59,7 @@ def hourly(needs: Iterable[Need], seconds: float) -> float:
 
 @dataclass(slots=True)
 class _Book:
-    """`spent` is (when, tests) of the last hour; `left` is all that the other side gives until `until`. Unix seconds."""
+    """`spent` is (when, tests) of an hour; `left` is all that the other side gives until `until`; unix seconds."""
 
     spent: list[tuple[float, int]] = field(default_factory=list)
     left: int = 0
@@ -125,9 +125,10 @@ class Ledger:
             fcntl.flock(file, fcntl.LOCK_EX)
             book = _of_last_hour(_parsed(file.read(), now, self._limit), now)
             found = change(book)
+            # First written, then cut: whoever is killed amid it leaves what cannot be read, and not an empty hour.
             file.seek(0)
-            file.truncate()
             json.dump({"spent": book.spent, "left": book.left, "until": book.until}, file)
+            file.truncate()
             return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from exporter import kinds
+from exporter.assertions import HeaderMatch, JSONMatch
 from exporter.assertions.records import Records
 from exporter.attempt import run
 from exporter.budget import Ledger
@@ -201,10 +203,9 @@ async def test_the_endpoints_own_options_judge(
 
 
 async def test_headers_and_json_are_judged_as_at_home(globalping: Globalping) -> None:
-    assertions = kinds.module("probes", "http")
     options = HTTP(
-        fail_if_header_not_matches=(assertions.HeaderMatch(header="Server", regexp="^edge$"),),
-        fail_if_json_not_matches=(assertions.JSONMatch(path="version", regexp="^1"),),
+        fail_if_header_not_matches=(HeaderMatch(header="Server", regexp="^edge$"),),
+        fail_if_json_not_matches=(JSONMatch(path="version", regexp="^1"),),
     )
     for headers, body, reason in (
         ({"server": "edge"}, '{"version":"1.0"}', None),
@@ -270,6 +271,25 @@ async def test_what_is_wrong_with_globalping_says_nothing_of_the_service(
     globalping.say(mood)
     result = await ask(globalping)
     assert (result.reason, result.message) == (Reason.VANTAGE, said)
+
+
+async def test_a_measurement_that_globalping_has_forgotten_is_no_outage(
+    globalping: Globalping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(region, "POLL_AFTER", 0.2)
+    made = asyncio.Event()
+
+    def find(asked: Mapping[str, Any], country: str) -> Found:
+        made.set()
+        return GOOD
+
+    globalping.find = find
+    asking = asyncio.create_task(ask(globalping))
+    await made.wait()
+    globalping.forget()
+    result = await asking
+    assert result.reason is Reason.VANTAGE
+    assert result.message.startswith("Globalping does not show its measurement: Couldn't find the requested")
 
 
 async def test_a_country_without_probes_is_no_outage(globalping: Globalping) -> None:

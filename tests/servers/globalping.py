@@ -149,6 +149,10 @@ class Globalping:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def forget(self) -> None:
+        """Know none of the measurements that were made."""
+        self._known.clear()
+
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
         """What its API answers."""
         while self.mood is Mood.SILENT:
