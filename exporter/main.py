@@ -168,9 +168,9 @@ class Program:
 
     def _make_prober(self, blackbox: Blackbox) -> web.Prober:
         # Half of what descriptors allow: the other is for the schedule there, and for the pages here.
-        allowed = min(self._crew.count * capacity(), web.most()) // 2
-        limit = blackbox.concurrency or allowed
-        return web.Prober(self._crew.asking, blackbox.modules, blackbox.offset, limit, blackbox.history)
+        crowd = web.most() // 2
+        limit = blackbox.concurrency or min(self._crew.count * capacity() // 2, crowd)
+        return web.Prober(self._crew.asking, blackbox.modules, blackbox.offset, limit, crowd, blackbox.history)
 
     def _about(self) -> dict[str, object]:
         """What is served where, for the log."""

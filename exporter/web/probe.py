@@ -22,7 +22,7 @@ from exporter.web.accepted import gzips
 from exporter.web.connections import Connection
 from exporter.web.metrics import wants_openmetrics
 from exporter.web.probed import Probed
-from exporter.web.probing import EndingError, Prober, TooManyError
+from exporter.web.probing import EndingError, TooManyError
 from exporter.web.site import SITE, html
 
 OFF = "/probe is off; it is on with run --blackbox.config FILE, where FILE is a blackbox_exporter's module file"
@@ -62,8 +62,8 @@ async def probe(request: web.Request) -> web.Response:
     try:
         with _given_up_with(request):
             probed = await prober.probe(module, target, hostname, within)
-    except TooManyError:
-        return _too_many(prober)
+    except TooManyError as error:
+        return _too_many(error)
     except EndingError:
         return _refused(503, "The program ends")
     if asked.get("debug") == "true":
@@ -125,9 +125,7 @@ def _refused(status: int, sentence: str) -> web.Response:
     return web.Response(status=status, text=f"{sentence}\n")
 
 
-def _too_many(prober: Prober) -> web.Response:
-    answer = _refused(
-        429, f"{prober.limit} probes run, and no more may run at once (--blackbox.concurrency); ask again in a second"
-    )
+def _too_many(error: TooManyError) -> web.Response:
+    answer = _refused(429, f"{error}; ask again in a second")
     answer.headers["Retry-After"] = str(_RETRY)
     return answer

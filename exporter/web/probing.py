@@ -4,7 +4,8 @@
    give, and ends no later than theirs would. Else they get one of their own, which those that come later may share. A
    result is never given out again.
 2. A probe is given up when nobody waits for it any more.
-3. More probes at once than `limit` are refused; to share one that runs costs nothing.
+3. More probes at once than `limit` are refused. To share one that runs costs a connection alone, of which `crowd` may
+   wait: the others are for who asks for pages.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from exporter.web.probed import History, Probed
 
 
 class TooManyError(Exception):
-    """As many probes run as may run at once."""
+    """As many probes run as may run at once, or as many requests wait as may wait; its text says which."""
 
 
 class EndingError(Exception):
@@ -55,13 +56,14 @@ class Prober:
     `running` probes are waited for by `waiting` requests.
     """
 
-    def __init__(self, asking: Asking, file: Path, offset: float, limit: int, kept: int) -> None:
+    def __init__(self, asking: Asking, file: Path, offset: float, limit: int, crowd: int, kept: int) -> None:
         self.file = file
         self.offset = offset
         self.limit = limit
         self.modules: Mapping[str, Module] = {}
         self.history = History(kept)
         self.waiting = 0
+        self._crowd = crowd
         self._asking = asking
         self._under_way: set[_Flight] = set()
         self._flights: dict[_Wanted, _Flight] = {}
@@ -77,6 +79,8 @@ class Prober:
 
     async def probe(self, module: Module, target: str, hostname: str, within: float) -> Probed:
         """What came of a probe that ends `within` seconds; TooManyError if it is one too many, or EndingError."""
+        if self.waiting >= self._crowd:
+            raise TooManyError(f"{self.waiting} requests wait for probes, and no more may wait at once")
         loop, wanted = asyncio.get_running_loop(), _Wanted(module.name, target, hostname)
         deadline = loop.time() + within
         flight = self._flights.get(wanted)
@@ -101,7 +105,7 @@ class Prober:
 
     def _begin(self, flight: _Flight) -> _Flight:
         if self.running >= self.limit:
-            raise TooManyError
+            raise TooManyError(f"{self.limit} probes run, and no more may run at once (--blackbox.concurrency)")
         self._under_way.add(flight)
         self._flights[flight.wanted] = flight
         wanted = flight.wanted

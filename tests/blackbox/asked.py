@@ -76,12 +76,17 @@ class Asked(Exporter):
     """The exporter with these modules, None for without `/probe`; `more` is more of its configuration."""
 
     def __init__(
-        self, folder: Path, modules: Mapping[str, Any] | None, arguments: tuple[str, ...] = LOOPBACK, **more: Any
+        self,
+        folder: Path,
+        modules: Mapping[str, Any] | None,
+        arguments: tuple[str, ...] = LOOPBACK,
+        prefix: tuple[str, ...] = (),
+        **more: Any,
     ) -> None:
         self.modules = write_modules(folder / "blackbox.yml", modules or {})
         self.file = write_quiet(folder / "quiet.yaml", **more)
         on = () if modules is None else ("--blackbox.config", str(self.modules))
-        super().__init__(folder, self.file, arguments=(*on, *arguments))
+        super().__init__(folder, self.file, arguments=(*on, *arguments), prefix=prefix)
 
     async def probe(
         self, target: str, module: str = "", headers: Mapping[str, str] | None = None, **more: str

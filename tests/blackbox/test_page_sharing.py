@@ -8,7 +8,9 @@ import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -133,6 +135,26 @@ async def test_more_than_may_run_are_refused_and_told_when_to_come_back(asked: A
             server.release()
         assert {(await task).status for task in tasks} == {200}
         assert (await ask(asked, servers[LIMIT])).value("probe_success") == 1
+
+
+async def test_those_who_wait_for_one_probe_leave_connections_to_others(tmp_path: Path, held: Held) -> None:
+    # 264 of these may be connections, and half of those may wait.
+    async with Asked(tmp_path, MODULES, prefix=("prlimit", "--nofile=520:520")) as asked:
+        waiting, no_more = 132, 4
+        async with aiohttp.ClientSession(asked.url, connector=aiohttp.TCPConnector(limit=0)) as crowd:
+
+            async def wait() -> int:
+                async with crowd.get("/probe", params={"target": held.url}) as answer:
+                    return answer.status
+
+            tasks = [asyncio.ensure_future(wait()) for _ in range(waiting + no_more)]
+            await until(asked.history, lambda page: f"; {waiting} wait for them." in page)
+            refused = await ask(asked, held)
+            assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+            assert "132 requests wait for probes" in refused.text
+            held.release()
+            answered = [await task for task in tasks]
+        assert (answered.count(200), answered.count(429), held.came) == (waiting, no_more, 1)
 
 
 async def test_probes_are_spread_over_the_workers(asked: Asked, held: Held) -> None:
