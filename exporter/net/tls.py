@@ -155,24 +155,29 @@ def peer_chain(sock: ssl.SSLSocket, verified: bool) -> tuple[bytes, ...]:
 
 @remembered(longest=_LONGEST, size=1024)
 def read_certificate(der: bytes) -> CertificateFacts:
-    """The facts of a DER certificate."""
+    """The facts of a DER certificate; ProbeError `tls` when it cannot be read."""
     # Imported here: it costs a worker that speaks no TLS 10 MB.
     from cryptography import x509
     from cryptography.hazmat.primitives.hashes import SHA256
 
-    certificate = x509.load_der_x509_certificate(der)
-    return CertificateFacts(
-        not_after=certificate.not_valid_after_utc.timestamp(),
-        fingerprint=certificate.fingerprint(SHA256()).hex(),
-        subject=distinguished(certificate.subject),
-        issuer=distinguished(certificate.issuer),
-        alternatives=_alternatives(certificate),
-        serial=_serial(certificate.serial_number),
-    )
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        return CertificateFacts(
+            not_after=certificate.not_valid_after_utc.timestamp(),
+            fingerprint=certificate.fingerprint(SHA256()).hex(),
+            subject=distinguished(certificate.subject),
+            issuer=distinguished(certificate.issuer),
+            alternatives=_alternatives(certificate),
+            serial=_serial(certificate.serial_number),
+        )
+    except ValueError as error:
+        # OpenSSL takes more than the library that reads it does.
+        raise ProbeError(Reason.TLS, f"a certificate of the server cannot be read: {str(error)[:200]}") from error
 
 
 def _serial(number: int) -> str:
-    """Whole bytes, as blackbox_exporter writes it: `0abc`, not `abc`."""
+    """Whole bytes, as blackbox_exporter writes it: `0abc`, not `abc`, and without the sign that none should have."""
+    number = abs(number)
     return number.to_bytes((number.bit_length() + 7) // 8, "big").hex()
 
 

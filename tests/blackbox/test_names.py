@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from exporter.errors import ProbeError
+from exporter.model import Reason
 from exporter.net.names import cipher_suite, distinguished
+from exporter.net.tls import read_certificate
 from tests.blackbox.certificates import EXTENDED, PERSONAL
 
 _EXTENDED = (
@@ -42,3 +50,24 @@ def test_a_cipher_has_its_standard_name(openssl: str, standard: str) -> None:
 def test_a_subject_is_written_in_the_order_of_go(name: x509.Name, written: str) -> None:
     """As blackbox_exporter shows certificates with these subjects; the matrix asks it."""
     assert distinguished(name) == written
+
+
+@pytest.fixture(scope="module")
+def served() -> bytes:
+    """A certificate with the serial number 0x0105, as a server sends it."""
+    key, name, now = ec.generate_private_key(ec.SECP256R1()), x509.Name([]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 0x0105, now, now + timedelta(days=1))
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+def test_a_serial_number_below_zero_is_read_too(served: bytes) -> None:
+    assert served.count(b"\2\2\1\5") == 1
+    assert read_certificate(served).serial == "0105"
+    assert read_certificate(served.replace(b"\2\2\1\5", b"\2\2\xfe\xfb")).serial == "0105"
+
+
+def test_a_certificate_that_cannot_be_read_is_the_servers_fault(served: bytes) -> None:
+    with pytest.raises(ProbeError, match="cannot be read") as caught:
+        read_certificate(served.replace(b"\2\2\1\5", b"\2\2\0\5"))
+    assert caught.value.reason is Reason.TLS
