@@ -117,11 +117,6 @@ async def test_what_waits_for_a_worker_while_its_module_goes_is_still_answered(a
         assert (await asking).value("probe_success") == 1
 
 
-async def test_a_program_without_modules_reloads_as_before(tmp_path: Path) -> None:
-    async with Asked(tmp_path, None) as asked:
-        assert await reload(asked, WRONG) == (200, "applied.\n")
-
-
 async def test_a_program_that_ends_says_so_and_not_that_a_probe_failed(tmp_path: Path) -> None:
     async with Held() as held, Asked(tmp_path, accepting(200)) as asked:
         waiting = asyncio.ensure_future(asked.probe(held.url))

@@ -195,6 +195,7 @@ async def test_without_a_module_file_it_is_not_there_and_says_how_it_would_be(tm
         assert answer.status == 404
         assert "--blackbox.config" in answer.text
         assert "--blackbox.config" in await running.history()
+        assert await running.post("/-/reload") == (200, "applied.\n")
 
 
 async def test_a_module_file_with_mistakes_stops_the_program_with_all_of_them(tmp_path: Path) -> None:
