@@ -21,6 +21,7 @@ from exporter.web import probe_text
 from exporter.web.accepted import gzips
 from exporter.web.connections import Connection
 from exporter.web.metrics import wants_openmetrics
+from exporter.web.paging import part
 from exporter.web.probed import Probed
 from exporter.web.probing import EndingError, TooManyError
 from exporter.web.site import SITE, html
@@ -75,7 +76,8 @@ async def probe(request: web.Request) -> web.Response:
 async def history(request: web.Request) -> web.Response:
     prober = request.app[SITE].prober
     if "id" not in request.query:
-        return html("probe_history.html", off=OFF, prober=prober, text=probe_text)
+        found = part(list(prober.history) if prober else [], request.query.get("page", ""))
+        return html("probe_history.html", off=OFF, prober=prober, text=probe_text, **found._asdict())
     number = request.query["id"]
     probed = prober.history.find(int(number)) if prober and number.isdecimal() and len(number) < 16 else None
     if probed is None:

@@ -8,9 +8,8 @@ from aiohttp import web
 
 from exporter.model import Result
 from exporter.state import Record
+from exporter.web.paging import part
 from exporter.web.site import SITE, html
-
-PAGE_SIZE = 200
 
 routes = web.RouteTableDef()
 
@@ -19,10 +18,8 @@ routes = web.RouteTableDef()
 async def probes(request: web.Request) -> web.Response:
     service, failing = request.query.get("service", ""), "failing" in request.query
     records = [r for r in request.app[SITE].store.records.values() if _wanted(r, service, failing)]
-    pages = max(1, -(-len(records) // PAGE_SIZE))
-    number = _number(request.query.get("page", "1"), pages)
-    shown = records[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-    values = {"service": service, "failing": failing, "page": number, "pages": pages}
+    shown, page, pages = part(records, request.query.get("page", ""))
+    values = {"service": service, "failing": failing, "page": page, "pages": pages}
     return html("probes.html", records=shown, total=len(records), **values)
 
 
@@ -49,7 +46,3 @@ def _wanted(record: Record, service: str, failing: bool) -> bool:
     if service and record.pair.endpoint.service != service:
         return False
     return not failing or record.track.reason is not None
-
-
-def _number(text: str, pages: int) -> int:
-    return min(max(int(text), 1), pages) if text.isdecimal() and len(text) < 10 else 1

@@ -166,3 +166,16 @@ async def test_it_is_for_those_who_run_it_and_asks_for_the_password_where_there_
             status, told, _ = await served.get_public(path)
             assert status == 404
             assert "blackbox" not in told
+
+
+async def test_a_long_history_is_shown_a_page_at_a_time(tmp_path: Path) -> None:
+    async with Asked(tmp_path, modules(tmp_path), ("--history.limit", "500")) as running:
+        for number in range(201):
+            await running.probe(f"nonsense-{number}-", "tcp")
+        first, last = await running.history(), (await running.get("/probe/history?page=9"))[1]
+        assert first.count("<tr>") == 1 + 200
+        assert "nonsense-0-" not in first
+        assert 'href="?page=2"' in first
+        assert last.count("<tr>") == 1 + 1
+        assert "nonsense-0-" in last
+        assert 'href="?page=1"' in last
