@@ -30,6 +30,13 @@ RULES = {
 CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 """What colours decide: in the dark, nothing else is different."""
 
+BROKEN = r"""() => [...document.querySelectorAll(".grid th:first-child")].filter(cell => {
+    const text = document.createRange();
+    text.selectNodeContents(cell);
+    return text.getClientRects().length > cell.textContent.trim().split(/[\s-]+/).length;
+}).map(cell => cell.textContent)"""
+"""The names of rows of which more lines are made than they have words."""
+
 OVERLAPPING = """() => [...document.querySelectorAll(".outages li")].filter((line) => {
   const words = [...line.children].map((one) => {
     const range = document.createRange();
@@ -196,6 +203,13 @@ async def test_no_words_of_an_outage_lie_upon_others(open_page: Open) -> None:
     for width in (1200, 780, 360):
         await page.set_viewport_size({"width": width, "height": 800})
         assert await page.evaluate(OVERLAPPING) == []
+
+
+async def test_no_name_in_the_grid_is_broken_within_a_word(open_page: Open) -> None:
+    page = await open_page("down", "tiktok")
+    for width in (1200, 360):
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.evaluate(BROKEN) == []
 
 
 async def test_it_asks_nobody_else(page: Page) -> None:
