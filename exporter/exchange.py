@@ -21,6 +21,18 @@ from exporter.net.target import Target, parse_target
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
+_UNASKED = MappingProxyType(
+    {
+        Reason.RESOLVE: "its name has no address",
+        Reason.CONNECT: "it lets nobody connect",
+        Reason.TLS: "there is no TLS with it",
+        Reason.PROTOCOL: "it does not answer in HTTP, or not to the end",
+        Reason.BODY: "its answer is not packed as it says",
+        Reason.VANTAGE: "the way through the proxy fails",
+        Reason.INTERNAL: "this machine cannot",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -102,3 +114,8 @@ async def _read(conversation: http1.Conversation | http2.Conversation, answer: A
     names = dict.fromkeys(name for name, _ in answer.headers)
     headers = {name.decode("latin-1"): ", ".join(answer.every(name)) for name in names}
     return Reply(answer.status, headers, bytes(body.kept), whole)
+
+
+def unasked(error: ProbeError) -> str:
+    """Why somebody cannot be asked, without an address: `its name has no address`."""
+    return _UNASKED.get(error.reason, "it does not answer")

@@ -142,6 +142,8 @@ def sight(controls: Sequence[tuple[Endpoint, Track]], now: float) -> Sight:
     tried = [track for _, track in controls if track.last_at]
     if len(tried) < len(controls) or not controls:
         return Sight(False, pending=True, sentence=text("blind.pending"))
+    if all(track.excuse is Reason.VANTAGE for track in tried):
+        return Sight(False, sentence=text("blind.unasked", why=tried[0].message.rstrip(".")))
     return Sight(False, sentence=text("blind.dark", n=len(controls)))
 
 

@@ -153,6 +153,14 @@ def test_a_region_sees_while_one_control_answers() -> None:
     assert blind == Sight(False, sentence="none of its 2 controls answers")
 
 
+def test_a_region_that_cannot_be_asked_says_why_instead_of_blaming_its_controls() -> None:
+    unasked = after(failed(Reason.VANTAGE, at=6.0))
+    one, two = endpoint("a", service="controls"), endpoint("b", service="controls")
+    blind = sight([(one, unasked), (two, unasked)], now=7.0)
+    assert blind.sentence == "no control can be tried, because failed by vantage"
+    assert sight([(one, unasked), (two, after(failed(at=6.0)))], now=7.0).sentence == "none of its 2 controls answers"
+
+
 def test_a_region_whose_controls_are_stale_or_untried_does_not_see() -> None:
     control = endpoint("a", service="controls")
     assert not sight([(control, after(ok(at=0.0)))], now=181.0).seeing

@@ -79,6 +79,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "said.blind": "Region {region} erreicht das Internet nicht: {why}.",
     "said.quote": "{by}: „{quote}“{link}.",
     "blind.pending": "die Vergleichsziele haben noch nicht geantwortet",
+    "blind.unasked": "kein Vergleichsziel lässt sich prüfen ({why})",
     "blind.dark": ("das einzige Vergleichsziel antwortet nicht", "keines der {n} Vergleichsziele antwortet"),
     # Who says that a country blocks it, and what was found there.
     "barred.expected": "wie in der Konfiguration vermerkt",

@@ -77,7 +77,8 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "said.blind": "{region} is blind: {why}.",
     "said.quote": '{by} says: "{quote}"{link}.',
     "blind.pending": "its controls have not answered yet",
-    "blind.dark": "none of its {n} controls answers",
+    "blind.dark": ("its only control does not answer", "none of its {n} controls answers"),
+    "blind.unasked": "no control can be tried, because {why}",
     # Who says that a country blocks it, and what was found there.
     "barred.expected": "as the configuration expects",
     "barred.blocked": "says {by}: {why}",

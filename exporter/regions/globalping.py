@@ -23,7 +23,7 @@ from exporter import strangers
 from exporter.budget import HOUR, Ledger
 from exporter.client import ClientConfig
 from exporter.errors import ProbeError
-from exporter.exchange import Reply, exchange
+from exporter.exchange import Reply, exchange, unasked
 from exporter.model import CONTROLS, Endpoint, Probe, Quota, Reason, Result
 from exporter.net import Attempt
 from exporter.options import Country, Secret
@@ -173,7 +173,7 @@ class _Api:
             return await exchange(self._net.aside(), method, url, self._client, headers, body)
         except ProbeError as error:
             self._net.facts["globalping"] = str(error)
-            raise ProbeError(Reason.VANTAGE, f"Globalping cannot be asked ({error.reason})") from error
+            raise ProbeError(Reason.VANTAGE, f"Globalping cannot be asked: {unasked(error)}") from error
 
     def _heed(self, reply: Reply) -> None:
         """Let the ledger know what Globalping says is left."""

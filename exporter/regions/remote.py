@@ -24,7 +24,7 @@ from exporter.client import Authorization, BasicAuth, ClientConfig, HeaderName, 
 from exporter.client.tokens import authorize, forget
 from exporter.deduction import Seen, deduce
 from exporter.errors import ProbeError
-from exporter.exchange import Reply, exchange
+from exporter.exchange import Reply, exchange, unasked
 from exporter.exposition import ALONE, Page, parse
 from exporter.model import Endpoint, Family, Probe, Reason, Result, SampleKey
 from exporter.net import Attempt
@@ -45,17 +45,6 @@ _REST = "rest"
 """The phase of what the remote's phases leave of its duration."""
 
 _REASONS = frozenset(reason.value for reason in Reason)
-_UNASKED = MappingProxyType(
-    {
-        Reason.RESOLVE: "its name has no address",
-        Reason.CONNECT: "it lets nobody connect",
-        Reason.TLS: "there is no TLS with it",
-        Reason.PROTOCOL: "it does not answer in HTTP, or not to the end",
-        Reason.BODY: "its answer is not packed as it says",
-        Reason.VANTAGE: "the way through the proxy fails",
-        Reason.INTERNAL: "this machine cannot",
-    }
-)
 _HINTS = MappingProxyType(
     {
         301: ", it has moved",
@@ -149,8 +138,7 @@ async def _ask(endpoint: Endpoint, module: str, options: Options, net: Attempt, 
         reply = await exchange(net.aside(), "GET", url, options.client(), headers, limit=_LIMIT)
     except ProbeError as error:
         net.facts["failed"] = str(error)
-        why = _UNASKED.get(error.reason, "it does not answer")
-        raise ProbeError(Reason.VANTAGE, f"the remote prober cannot be asked: {why}") from error
+        raise ProbeError(Reason.VANTAGE, f"the remote prober cannot be asked: {unasked(error)}") from error
     if reply.status == 401 and options.oauth2:
         forget(options.oauth2)
     return reply

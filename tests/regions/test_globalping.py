@@ -313,7 +313,7 @@ async def test_silence_ends_with_the_timeout_and_says_whose_it_is(
 
 async def test_nobody_there_to_ask_is_told_without_an_address(globalping: Globalping) -> None:
     result = await ask(globalping, quota={"url": "http://127.0.0.1:1"})
-    assert (result.reason, result.message) == (Reason.VANTAGE, "Globalping cannot be asked (connect)")
+    assert (result.reason, result.message) == (Reason.VANTAGE, "Globalping cannot be asked: it lets nobody connect")
 
 
 async def test_a_token_is_shown_to_globalping_and_nobody_else(globalping: Globalping, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ async def test_it_says_which_regions_see_and_why_one_is_blind(served: Served) ->
     assert "here sees the internet" in await status(served)
     for number in (1, 2):
         served.running.take("gstatic", failed(Reason.RESOLVE, NOW + number), "controls")
-    assert "here is blind none of its 1 control" in await status(served)
+    assert "here is blind its only control does not answer" in await status(served)
 
 
 async def test_it_says_how_late_runs_begin_and_what_is_skipped(served: Served) -> None:
