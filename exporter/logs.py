@@ -44,7 +44,7 @@ def _where(error: BaseException) -> str:
 
 
 def _pair(name: str, value: Any) -> str:
-    text = str(value)
+    text = "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     # What strangers send is logged as well: neither a new line nor a terminal's command may be in it.
     quoted = text if text.isprintable() and text and not any(c in text for c in ' "=') else json.dumps(text)
     return f"{name}={quoted}"

@@ -34,3 +34,9 @@ def test_what_a_stranger_sent_is_one_line_without_a_terminals_commands(
         assert r'path="/\u001b[2J\r\nlevel=info\u0085\u2028msg=fine" short=é' in said
     else:
         assert json.loads(said)["path"].startswith("/\x1b[2J")
+
+
+def test_several_mistakes_are_told_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+    logging.getLogger("x").error("not applied", extra={"mistakes": ["a.yml:3: no", "a.yml:7: nor this"]})
+    assert capsys.readouterr().err.endswith('mistakes="a.yml:3: no; a.yml:7: nor this"\n')
