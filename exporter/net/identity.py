@@ -23,9 +23,7 @@ from OpenSSL import crypto
 from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 
-from exporter.errors import ProbeError
-from exporter.model import Reason
-from exporter.net.tls import Contexts, Versions, versions
+from exporter.net.tls import Contexts, Versions, unusable, versions
 from exporter.options import TLSConfig
 
 
@@ -96,7 +94,7 @@ def identity_for(contexts: Contexts, config: TLSConfig) -> Identity:
             made = known[key] = (found, identity)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm, crypto.Error) as error:
         if made is None:  # as with other contexts, what was good before holds
-            raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
+            raise unusable(error) from error
     return made[1]
 
 

@@ -83,7 +83,7 @@ class Contexts:
                 made = self._made[key] = (found, self._build(config, protocols))
         except (OSError, ssl.SSLError) as error:
             if made is None:  # else they are being replaced, and what was good before holds until they are good again
-                raise ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {error}") from error
+                raise unusable(error) from error
         return made[1]
 
     def _build(self, config: TLSConfig, protocols: tuple[str, ...]) -> ssl.SSLContext:
@@ -99,6 +99,13 @@ class Contexts:
         if protocols:
             context.set_alpn_protocols(list(protocols))
         return context
+
+
+def unusable(error: Exception) -> ProbeError:
+    """`internal`, with the file where it is known."""
+    known = isinstance(error, OSError) and error.filename
+    why = f"{error.filename}: {error.strerror}" if known else str(error)
+    return ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {why}")
 
 
 def versions(config: TLSConfig, ca_file: str | None) -> Versions:

@@ -64,7 +64,7 @@ async def test_a_file_that_was_never_there_is_named(tmp_path: Path) -> None:
         asked = pair(server.url.replace("http", "https"), tls_config=TLSConfig(ca_file=str(tmp_path / "missing.pem")))
         result = await attempt.run(asked, Network(NetworkOptions()))
     assert result.reason is Reason.INTERNAL
-    assert result.message == f"tls_config cannot be used: [Errno 2] No such file or directory: '{tmp_path}/missing.pem'"
+    assert result.message == f"tls_config cannot be used: {tmp_path}/missing.pem: No such file or directory"
 
 
 @pytest.fixture
