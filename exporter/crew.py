@@ -54,21 +54,34 @@ _PUBLIC = Reach()
 
 
 class Crew:
-    """`count` workers; `on_batch` is called with each batch as it comes. `asking` has what is asked beside pairs."""
+    """`count` workers for the pairs, and `asked` others for what is asked beside them; `on_batch` is called with each
+    batch as it comes.
 
-    def __init__(self, count: int, on_batch: Callable[[wire.Batch], None], log_options: tuple[str, str]) -> None:
+    Whoever asks much, or for what takes long to judge, must not make a scheduled probe late: that would blind us.
+    """
+
+    def __init__(
+        self, count: int, on_batch: Callable[[wire.Batch], None], log_options: tuple[str, str], asked: int = 0
+    ) -> None:
+        everybody = count + asked
         self.restarts = 0
         self.asking = Asking(self._send)
-        self._in_flight = [0] * count
+        self._scheduled = count
+        self._in_flight = [0] * everybody
         self._on_batch = on_batch
         self._log_options = log_options
-        self._assignments = [wire.Assignment(NetworkOptions(), (), capacity())] * count
-        self._frames: list[wire.Frames | None] = [None] * count
+        self._assignments = [wire.Assignment(NetworkOptions(), (), capacity())] * everybody
+        self._frames: list[wire.Frames | None] = [None] * everybody
         self._keepers: list[asyncio.Task[None]] = []
 
     @property
     def count(self) -> int:
-        return len(self._assignments)
+        return len(self._frames)
+
+    @property
+    def asked(self) -> int:
+        """Those of them that are asked."""
+        return self.count - self._scheduled
 
     @property
     def in_flight(self) -> int:
@@ -87,18 +100,20 @@ class Crew:
         modules: Mapping[str, Module] = _NO_MODULES,
         reach: Reach = _PUBLIC,
     ) -> None:
-        """Share out the pairs anew; the modules, and what their targets may be, are for all."""
-        shares: list[list[Pair]] = [[] for _ in range(self.count)]
+        """Share out the pairs anew; the modules, and what their targets may be, are for those who are asked."""
+        shares: list[list[Pair]] = [[] for _ in range(self._scheduled)]
         for pair in pairs:
-            shares[worker_of(pair, self.count)].append(pair)
-        for index, share in enumerate(shares):
-            self._assignments[index] = wire.Assignment(network, tuple(share), capacity(), dict(modules), reach)
-            self._send(index, self._assignments[index])
+            shares[worker_of(pair, self._scheduled)].append(pair)
+        asked = wire.Assignment(network, (), capacity(), dict(modules), reach)
+        self._assignments = [wire.Assignment(network, tuple(share), capacity()) for share in shares]
+        self._assignments += [asked] * self.asked
+        for index, assignment in enumerate(self._assignments):
+            self._send(index, assignment)
 
     def soon(self, keys: Iterable[PairKey]) -> None:
         """Have these pairs run now; each worker knows which are its own."""
         message = wire.Soon(tuple(keys))
-        for index in range(self.count):
+        for index in range(self._scheduled):
             self._send(index, message)
 
     async def stop(self) -> None:
@@ -154,8 +169,9 @@ class Crew:
         if isinstance(message, wire.Told):
             self.asking.told(message)
             return
-        # Its first word is that it has its assignment.
-        self.asking.came(index)
+        if index >= self._scheduled:
+            # Its first word is that it has its assignment.
+            self.asking.came(index)
         self._in_flight[index] = message.in_flight
         self._on_batch(message)
 

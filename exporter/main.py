@@ -84,7 +84,9 @@ class Program:
         self._page = Page()
         self._own = Own()
         self._streams = web.Streams()
-        self._crew = Crew(settings.workers or default_count(), self._take, settings.log_options)
+        workers = settings.workers or default_count()
+        asked = workers if settings.blackbox else 0
+        self._crew = Crew(workers, self._take, settings.log_options, asked)
         self._prober = self._make_prober(settings.blackbox) if settings.blackbox else None
         self._reloading = asyncio.Lock()
         self._forgetful = False
@@ -167,9 +169,9 @@ class Program:
             self._history.close()
 
     def _make_prober(self, blackbox: Blackbox) -> web.Prober:
-        # Half of what descriptors allow: the other is for the schedule there, and for the pages here.
+        # Half of what descriptors allow: the other is for the pages here, for redirects and resolvers there.
         crowd = web.most() // 2
-        limit = blackbox.concurrency or min(self._crew.count * capacity() // 2, crowd)
+        limit = blackbox.concurrency or min(self._crew.asked * capacity() // 2, crowd)
         return web.Prober(self._crew.asking, blackbox.modules, blackbox.offset, limit, crowd, blackbox.history)
 
     def _about(self) -> dict[str, object]:

@@ -15,7 +15,8 @@ import psutil
 
 from exporter import kinds, wire
 from exporter.crew import Crew
-from exporter.model import Endpoint, NetworkOptions, Pair, PairKey, Region
+from exporter.model import Endpoint, Module, NetworkOptions, Pair, PairKey, Region, Result
+from exporter.net import Reach
 from exporter.schedule import SOON_APART
 from tests.servers.listener import Listener
 
@@ -63,8 +64,8 @@ async def server() -> AsyncIterator[Listener]:
 
 
 @asynccontextmanager
-async def crew_of(count: int, take: Callable[[wire.Batch], None]) -> AsyncIterator[Crew]:
-    crew = Crew(count, take, LOG)
+async def crew_of(count: int, take: Callable[[wire.Batch], None], asked: int = 0) -> AsyncIterator[Crew]:
+    crew = Crew(count, take, LOG, asked)
     crew.start()
     try:
         yield crew
@@ -88,6 +89,30 @@ async def test_workers_share_all_pairs_and_run_each_alone() -> None:
         assert set(gathered.attempts.values()) == {1}
         assert target.connections == 60
         assert len(workers()) == 3
+
+
+async def test_those_who_are_asked_and_those_who_keep_the_schedule_never_wait_for_each_other() -> None:
+    gathered = Gathered()
+    module = Module("tcp", "tcp", kinds.module("probes", "tcp").Options())
+    async with server() as target, crew_of(1, gathered.take, asked=1) as crew:
+        mine = pairs(5, target.port)
+        crew.assign(NetworkOptions(), mine, {"tcp": module}, Reach(("127.0.0.0/8",)))
+
+        async def ask() -> Result:
+            told: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+            crew.asking.ask("tcp", f"127.0.0.1:{target.port}", "", 5.0, told.set_result)
+            return await told
+
+        assert (await ask()).ok
+        await gathered.until(lambda: len(gathered.attempts) == 5)
+        keeper, asked = sorted(workers(), key=lambda worker: worker.pid)
+        asked.suspend()
+        before = gathered.attempts.copy()
+        await gathered.until(lambda: all(gathered.attempts[key] >= count + 2 for key, count in before.items()))
+        asked.resume()
+        keeper.suspend()
+        assert (await ask()).ok
+        keeper.resume()
 
 
 async def test_a_worker_that_dies_is_replaced_counted_and_given_its_pairs_again() -> None:

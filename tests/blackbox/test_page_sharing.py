@@ -157,11 +157,11 @@ async def test_those_who_wait_for_one_probe_leave_connections_to_others(tmp_path
         assert (answered.count(200), answered.count(429), held.came) == (waiting, no_more, 1)
 
 
-async def test_probes_are_spread_over_the_workers(asked: Asked, held: Held) -> None:
+async def test_probes_are_spread_over_the_workers_that_are_asked(asked: Asked, held: Held) -> None:
     tasks = [ask(asked, held), ask(asked, held, "other")]
     await held.until(came=2)
     connected = [len([c for c in worker.net_connections("tcp4") if c.raddr]) for worker in asked.workers()]
-    assert connected == [1, 1]
+    assert sorted(connected) == [0, 0, 1, 1]  # two keep the schedule
     held.release()
     await asyncio.gather(*tasks)
 
@@ -183,7 +183,7 @@ async def test_a_worker_that_dies_fails_what_it_probed_as_internal_and_another_g
 
 
 async def test_a_worker_that_hangs_keeps_nobody_waiting_beyond_the_deadline(asked: Asked, held: Held) -> None:
-    await until(lambda: asyncio.sleep(0, asked.workers()), lambda workers: len(workers) == 2)
+    await until(lambda: asyncio.sleep(0, asked.workers()), lambda workers: len(workers) == 4)
     held.release()
     stopped = asked.workers()
     for worker in stopped:
