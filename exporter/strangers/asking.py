@@ -43,7 +43,8 @@ def _http_fault(options: Any) -> str | None:
         return "its credentials would go to strangers"
     if options.proxy_url:
         return "it has a proxy"
-    if options.valid_http_versions and not {"HTTP/1.1", "HTTP/2.0"} & set(options.valid_http_versions):
+    versions = set(options.valid_http_versions)
+    if options.enable_http3 or (versions and not {"HTTP/1.1", "HTTP/2.0"} & versions):
         return "it speaks HTTP/1.1 and HTTP/2"
     if options.tls_config != type(options.tls_config)(insecure_skip_verify=options.tls_config.insecure_skip_verify):
         return "it has certificates or TLS versions of its own"

@@ -374,6 +374,7 @@ async def test_tests_are_counted_before_they_are_asked_for(globalping: Globalpin
         (HTTP(bearer_token="secret"), "credentials would go to strangers"),
         (HTTP(proxy_url="http://proxy.test:3128"), "a proxy"),
         (HTTP(valid_http_versions=("HTTP/1.0",)), "HTTP/1.1 and HTTP/2"),
+        (HTTP(enable_http3=True, enable_http2=False), "HTTP/1.1 and HTTP/2"),
     ],
 )
 async def test_what_strangers_cannot_do_is_refused_and_not_sent(
