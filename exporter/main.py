@@ -27,6 +27,7 @@ from exporter.listening import Listening
 from exporter.metrics import Own, Page
 from exporter.model import Config, Module, PairKey, Result
 from exporter.net import Reach
+from exporter.sighted import Sighted
 from exporter.signals.reports import Intake
 from exporter.state import Change, Store
 
@@ -89,6 +90,7 @@ class Program:
         self._crew = Crew(workers, self._take, settings.log_options, asked)
         self._prober = self._make_prober(settings.blackbox) if settings.blackbox else None
         self._reloading = asyncio.Lock()
+        self._sighted = Sighted()
         self._forgetful = False
 
     def apply(self, loaded: Config, modules: Mapping[str, Module]) -> None:
@@ -222,6 +224,7 @@ class Program:
         self._store.hear(self._listening.heard, self._crowds.crowds())
         for change in self._store.judge():
             _log_change(change)
+        self._sighted.tell(self._store.sights)
         if self._store.asked_elsewhere:
             self._crew.soon(self._store.asked_elsewhere)
         self._remember()

@@ -20,7 +20,7 @@ FLOORS = (
     "probes | regions | signals",
     "tracks+evidence+findings+sentences+causes+confidence+quorum+looking+verdict | config",
     "attempt",
-    "schedule+worker+wire+crew+asking+portion | history+state+crowd+elsewhere | listening",
+    "schedule+worker+wire+crew+asking+portion | history+state+crowd+elsewhere+sighted | listening",
     "metrics",
     "web",
     "check | terminal | export | replay+simulation",
