@@ -135,7 +135,7 @@ class _Names:
         await asyncio.gather(*tasks, return_exceptions=True)
         said = [(host, task.result()) for host, tasks in self._asked for task in tasks if _has_said(task)]
         self._net.facts["resolvers"] = [
-            {"resolver": word.resolver, "name": host, "says": str(word)} for host, word in said
+            {"resolver": word.resolver, "name": host, "answer": str(word)} for host, word in said
         ]
         disagreeing = list(_disagreements(said))
         if disagreeing:

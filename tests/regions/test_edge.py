@@ -202,7 +202,7 @@ async def test_an_answer_that_is_not_for_the_subnet_claims_no_region(answer: Ans
         assert not [key for key in result.samples if "probe_edge_info" in key]
         assert anywhere.connections == 0
         [word] = result.facts["resolvers"]
-        assert word["says"] == f"127.0.0.2, which {said}"
+        assert word["answer"] == f"127.0.0.2, which {said}"
         # A control proves that this line sees the internet, and claims no edge.
         assert (await greeting(dns, anywhere.port, service=CONTROLS)).ok
 
@@ -212,14 +212,14 @@ async def test_a_chain_of_aliases_is_followed_within_the_answer() -> None:
     async with DNSServer({"www.example": localised("127.0.0.2", chain=chain)}) as dns:
         result = await probe_edge(dns, "icmp", "www.example")
     assert result.ok, result.message
-    assert result.facts["resolvers"][0]["says"] == "127.0.0.2 (scope /24, by the name e7.cdn.example)"
+    assert result.facts["resolvers"][0]["answer"] == "127.0.0.2 (scope /24, by the name e7.cdn.example)"
 
 
 async def test_of_many_addresses_a_person_is_shown_a_few() -> None:
     many = Answer(addresses(*(f"127.0.0.{last}" for last in range(1, 61))).records, scope=24)
     async with DNSServer({"www.example": many}) as dns:
         result = await probe_edge(dns, "icmp", "www.example", ip_protocol_fallback=False)
-    assert result.facts["resolvers"][0]["says"].endswith("127.0.0.8 and 52 more (scope /24)"), result.message
+    assert result.facts["resolvers"][0]["answer"].endswith("127.0.0.8 and 52 more (scope /24)"), result.message
 
 
 async def test_aliases_in_a_circle_lead_nowhere() -> None:
@@ -281,7 +281,7 @@ async def test_a_resolver_that_does_not_listen_is_the_vantages_fault_at_once() -
     assert (result.reason, result.message) == (
         Reason.VANTAGE, "nobody says where www.example is: a resolver refuses to be asked",
     )  # fmt: skip
-    assert str(dead.port) in result.facts["resolvers"][0]["says"]
+    assert str(dead.port) in result.facts["resolvers"][0]["answer"]
 
 
 async def test_the_first_of_several_resolvers_that_knows_the_subnet_counts() -> None:
@@ -378,7 +378,7 @@ async def test_the_guard_holds_for_a_resolver() -> None:
     assert (result.reason, result.message) == (
         Reason.VANTAGE, "nobody says where www.example is: a resolver cannot be asked",
     )  # fmt: skip
-    assert "network.deny" in result.facts["resolvers"][0]["says"]
+    assert "network.deny" in result.facts["resolvers"][0]["answer"]
 
 
 async def test_an_address_as_a_controls_target_is_simply_used() -> None:
