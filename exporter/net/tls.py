@@ -103,8 +103,7 @@ class Contexts:
 
 def unusable(error: Exception) -> ProbeError:
     """`internal`, with the file where it is known."""
-    known = isinstance(error, OSError) and error.filename
-    why = f"{error.filename}: {error.strerror}" if known else str(error)
+    why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
     return ProbeError(Reason.INTERNAL, f"tls_config cannot be used: {why}")
 
 
