@@ -85,6 +85,17 @@ class Ledger:
 
         return self._change(now, take)
 
+    def give_back(self, now: float, at: float, cost: int) -> None:
+        """What was spent at `at`, because it was never asked for."""
+
+        def put(book: _Book) -> float:
+            if (at, cost) in book.spent:
+                book.spent.remove((at, cost))
+                book.left += cost
+            return 0.0
+
+        self._change(now, put)
+
     def told(self, now: float, left: int, seconds: float) -> None:
         """Take what the other side says: so many tests are left for so many seconds."""
 

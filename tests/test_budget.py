@@ -108,6 +108,17 @@ def test_what_the_other_side_says_is_left_holds_where_it_is_less(file: Path) -> 
     assert ledger.spend(NOW + 600, 3) == 0.0
 
 
+def test_what_was_never_asked_for_is_given_back_once(file: Path) -> None:
+    ledger = Ledger(file, 10)
+    ledger.told(NOW, 10, 600.0)
+    assert ledger.spend(NOW, 6) == 0.0
+    assert ledger.spend(NOW + 1, 4) == 0.0
+    for _ in range(2):
+        ledger.give_back(NOW + 2, NOW, 6)
+    assert ledger.spend(NOW + 2, 7) > NOW
+    assert ledger.spend(NOW + 2, 6) == 0.0
+
+
 def test_nothing_that_the_other_side_says_holds_for_more_than_an_hour(file: Path) -> None:
     ledger = Ledger(file, QUOTA)
     ledger.told(NOW, 0, 1e12)

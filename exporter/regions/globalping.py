@@ -131,17 +131,22 @@ class _Api:
         self._quota: Quota = net.quota
         self._ledger = Ledger(Path(net.quota.ledger), net.quota.tests_per_hour) if net.quota.ledger else None
         token = Secret(net.quota.token) if net.quota.token else None
+        self._spent: tuple[float, int] | None = None
         self._client = ClientConfig(bearer_token=token, bearer_token_file=net.quota.token_file)
 
     def now(self) -> float:
         return self._net.clock.monotonic()
 
     def spend(self, tests: int) -> None:
-        """Count them before they are asked for: whether a request arrived that has no answer, nobody knows."""
+        """Count them before they are asked for: whether a request arrived that has no answer, nobody knows.
+
+        Only what found no connection was surely not asked for (`_unspend`): a line that is cut takes no quota with it.
+        """
         if self._ledger is None:
             return
         try:
-            again = self._ledger.spend(self._net.clock.time(), tests)
+            self._spent = (self._net.clock.time(), tests)
+            again = self._ledger.spend(*self._spent)
         except OSError as error:
             said = f"what Globalping is asked cannot be counted: {error.strerror}: {self._quota.ledger}"
             raise ProbeError(Reason.VANTAGE, said) from error
@@ -173,7 +178,14 @@ class _Api:
             return await exchange(self._net.aside(), method, url, self._client, headers, body)
         except ProbeError as error:
             self._net.facts["globalping"] = str(error)
+            if method == "POST" and error.reason in (Reason.RESOLVE, Reason.CONNECT):
+                self._unspend()
             raise ProbeError(Reason.VANTAGE, f"Globalping cannot be asked: {unasked(error)}") from error
+
+    def _unspend(self) -> None:
+        if self._ledger is not None and self._spent is not None:
+            with suppress(OSError):
+                self._ledger.give_back(self._net.clock.time(), *self._spent)
 
     def _heed(self, reply: Reply) -> None:
         """Let the ledger know what Globalping says is left."""

@@ -359,11 +359,23 @@ async def test_tests_that_cannot_be_counted_are_not_made(globalping: Globalping,
     assert globalping.asked == []
 
 
-async def test_tests_are_counted_before_they_are_asked_for(globalping: Globalping, tmp_path: Path) -> None:
+async def test_tests_are_counted_before_they_are_asked_for(
+    globalping: Globalping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(region, "PATIENCE", 0.2)
+    globalping.say(Mood.SILENT)
     ledger = tmp_path / "ledger"
-    result = await ask(globalping, quota={"ledger": str(ledger), "url": "http://127.0.0.1:1"})
+    result = await ask(globalping, within=0.1, quota={"ledger": str(ledger)})
     assert not result.ok
     assert Ledger(ledger, 200).spent(result.started) == 3
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nobody.invalid"])
+async def test_a_line_that_is_cut_takes_no_quota_with_it(globalping: Globalping, tmp_path: Path, url: str) -> None:
+    ledger = tmp_path / "ledger"
+    result = await ask(globalping, quota={"ledger": str(ledger), "url": url})
+    assert not result.ok
+    assert Ledger(ledger, 200).spent(result.started) == 0
 
 
 @pytest.mark.parametrize(
