@@ -8,8 +8,9 @@ from itertools import product
 from typing import Any
 
 Module = Mapping[str, Any]
-LONG, SHORT = "8s", "400ms"
-"""What nothing takes, and what is waited for where nothing comes."""
+LONG, PATIENT, SHORT = "8s", "2s", "400ms"
+"""What nothing takes, what a dialogue takes on a busy machine, and what is waited for where nothing comes."""
+WAITED_FOR = frozenset({PATIENT, SHORT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.blackbox.cell import LONG, SHORT, Cell, Module, crossed, module
+from tests.blackbox.cell import LONG, PATIENT, SHORT, Cell, Module, crossed, module
 from tests.blackbox.raw import DIALOGUES
 from tests.blackbox.targets import Targets
 
@@ -57,10 +57,12 @@ def modules(targets: Targets) -> dict[str, Module]:
         f"tcp {name}": module("tcp", SHORT, query_response=steps) for name, steps in DIALOGUE.items()
     }
     found |= {
-        "tcp starttls": module("tcp", SHORT, query_response=mail, tls_config=tls),
-        "tcp starttls, insecure": module("tcp", SHORT, query_response=mail, tls_config={"insecure_skip_verify": True}),
-        "tcp starttls, system's CAs": module("tcp", SHORT, query_response=mail),
-        "tcp starttls, no banner": module("tcp", SHORT, query_response=go, tls_config=tls),
+        "tcp starttls": module("tcp", PATIENT, query_response=mail, tls_config=tls),
+        "tcp starttls, insecure": module(
+            "tcp", PATIENT, query_response=mail, tls_config={"insecure_skip_verify": True}
+        ),
+        "tcp starttls, system's CAs": module("tcp", PATIENT, query_response=mail),
+        "tcp starttls, no banner": module("tcp", PATIENT, query_response=go, tls_config=tls),
         "tcp by ip4": module("tcp", LONG, preferred_ip_protocol="ip4"),
         "tcp by ip6 alone": module("tcp", LONG, preferred_ip_protocol="ip6", ip_protocol_fallback=False),
         "tcp from 127.0.0.9": module("tcp", LONG, source_ip_address="127.0.0.9", preferred_ip_protocol="ip4"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.blackbox.cell import LONG, SHORT, Cell, Module, crossed, module
+from tests.blackbox.cell import LONG, PATIENT, SHORT, Cell, Module, crossed, module
 from tests.blackbox.nginx import PATHS
 from tests.blackbox.targets import Targets
 
@@ -60,7 +60,7 @@ def modules(targets: Targets) -> dict[str, Module]:
     tls = configs(targets)["tls"]
     found |= {name: module("http", LONG, tls_config=tls, **block) for name, block in HTTP.items()}
     found["tcp, tls, dialogue"] = module(
-        "tcp", SHORT, tls=True, tls_config=tls, query_response=[{"expect": "^220 (.*) ready", "send": "hello $1"}]
+        "tcp", PATIENT, tls=True, tls_config=tls, query_response=[{"expect": "^220 (.*) ready", "send": "hello $1"}]
     )
     found["short, tls"] = module("http", SHORT, tls_config=tls)
     found["tcp, short, tls"] = module("tcp", SHORT, tls=True, tls_config=tls)

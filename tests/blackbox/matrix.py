@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.blackbox import cells_dns, cells_grpc, cells_http, cells_page, cells_tcp, cells_tls
-from tests.blackbox.cell import SHORT, Cell, Module
+from tests.blackbox.cell import WAITED_FOR, Cell, Module
 from tests.blackbox.differences import LISTED, Listed, listed
 from tests.blackbox.pages import Difference, Page, compare
 from tests.blackbox.programs import DEBIAN, Both, both
@@ -81,7 +81,7 @@ def drawn(every: Iterable[Cell]) -> list[Cell]:
 async def walked(folder: Path, program: str = DEBIAN, choose: Choice = list) -> list[Compared]:
     """Start everything, and ask for the cells that `choose` takes."""
     async with opened(folder) as targets, both(folder, write_modules(targets), program) as pair:
-        quick = {name for name, block in all_modules(targets).items() if block.get("timeout") != SHORT}
+        quick = {name for name, block in all_modules(targets).items() if block.get("timeout") not in WAITED_FOR}
         wanted = choose(cells(targets))
         lanes = (
             asked(pair, [cell for cell in wanted if cell.module in quick], _AT_ONCE),
