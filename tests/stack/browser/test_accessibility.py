@@ -30,12 +30,12 @@ RULES = {
 CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 """What colours decide: in the dark, nothing else is different."""
 
-BROKEN = r"""() => [...document.querySelectorAll(".grid th:first-child")].filter(cell => {
+BROKEN = r"""() => [...document.querySelectorAll(".grid th:first-child, .numbers dd")].filter(cell => {
     const text = document.createRange();
     text.selectNodeContents(cell);
     return text.getClientRects().length > cell.textContent.trim().split(/[\s-]+/).length;
 }).map(cell => cell.textContent)"""
-"""The names of rows of which more lines are made than they have words."""
+"""The names of rows, and the numbers, of which more lines are made than they have words."""
 
 OVERLAPPING = """() => [...document.querySelectorAll(".outages li")].filter((line) => {
   const words = [...line.children].map((one) => {
@@ -205,8 +205,9 @@ async def test_no_words_of_an_outage_lie_upon_others(open_page: Open) -> None:
         assert await page.evaluate(OVERLAPPING) == []
 
 
-async def test_no_name_in_the_grid_is_broken_within_a_word(open_page: Open) -> None:
-    page = await open_page("down", "tiktok")
+@pytest.mark.parametrize(("scene", "path"), [("down", "tiktok"), ("pending", "de/tiktok")])
+async def test_no_name_or_number_is_broken_within_a_word(open_page: Open, scene: str, path: str) -> None:
+    page = await open_page(scene, path)
     for width in (1200, 360):
         await page.set_viewport_size({"width": width, "height": 800})
         assert await page.evaluate(BROKEN) == []
