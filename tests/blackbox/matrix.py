@@ -21,6 +21,8 @@ _AREAS = (cells_http, cells_tls, cells_dns, cells_tcp, cells_grpc, cells_page)
 _AT_ONCE, _WAITING = 6, 32
 """Cells: more would make each other late, but for those that wait for what does not come."""
 
+_FEW = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -88,8 +90,9 @@ async def walked(folder: Path, program: str = DEBIAN, choose: Choice = list) -> 
             asked(pair, [cell for cell in wanted if cell.module not in quick], _WAITING),
         )
         found = [each for lane in await asyncio.gather(*lanes) for each in lane]
-        # On a machine that has much else to do an answer comes late: what differs is asked again, alone.
-        return [(await asked(pair, [each.cell], 1))[0] if each.unlisted else each for each in found]
+        # On a machine that has much else to do an answer comes late: what differs is asked again, alone, if it is little.
+        again = sum(bool(each.unlisted) for each in found) <= _FEW
+        return [(await asked(pair, [each.cell], 1))[0] if again and each.unlisted else each for each in found]
 
 
 async def asked(pair: Both, wanted: Iterable[Cell], at_once: int) -> list[Compared]:
