@@ -90,7 +90,7 @@ async def walked(folder: Path, program: str = DEBIAN, choose: Choice = list) -> 
             asked(pair, [cell for cell in wanted if cell.module not in quick], _WAITING),
         )
         found = [each for lane in await asyncio.gather(*lanes) for each in lane]
-        # On a machine that has much else to do an answer comes late: what differs is asked again, alone, if it is little.
+        # A busy machine makes answers late: what differs is asked again, alone, if it is little.
         again = sum(bool(each.unlisted) for each in found) <= _FEW
         return [(await asked(pair, [each.cell], 1))[0] if again and each.unlisted else each for each in found]
 
