@@ -28,7 +28,7 @@ from exporter.evidence import Upstream, begun_by, moment
 from exporter.findings import BAD, VOTES, Findings, Trouble
 from exporter.languages import text
 from exporter.model import NOT_THE_SERVICE, Answer, Cause, Reason, Result
-from exporter.sentences import count, link_to, said_by
+from exporter.sentences import link_to, said_by
 from exporter.tracks import FAILURES_TO_DOWN, Condition
 
 UPSTREAM_LATE = 3 * 3600.0
@@ -61,7 +61,7 @@ def likely(found: Findings) -> tuple[Cause, str]:
 def _own_line(found: Findings) -> str:
     if found.seeing or found.pending:
         return ""
-    return text("because.line.before" if found.saw else "because.line.never", regions=count(len(found.sights)))
+    return text("because.line.before" if found.saw else "because.line.never", n=len(found.sights))
 
 
 def _blocked(found: Findings) -> str:

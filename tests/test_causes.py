@@ -219,7 +219,7 @@ def test_a_line_that_is_cut_after_it_stood_is_ones_own(scene: Scene) -> None:
     scene.now = OUTAGE + 3.0
     said = scene.judge()
     assert (said.answer, said.cause, said.confidence) == (Answer.UNKNOWN, Cause.OWN_LINE, "medium")
-    assert said.because == "No control answers in any of 5 regions of ours, and one has answered before."
+    assert said.because == "No control answers in any of our 5 regions, and one has answered before."
 
 
 def test_a_blip_long_before_does_not_count_as_what_it_is_down_for(scene: Scene) -> None:

@@ -42,6 +42,7 @@ def cut_off(track: Track) -> Track:
 CUT_OFF = cut_off(DEAD)
 ALL_CUT_OFF = dict.fromkeys(EVERYWHERE, CUT_OFF)
 DARK = sight([(endpoint("control"), after(failed(at=90.0)))], 100.0)
+UNASKED = sight([(endpoint("control"), cut_off(after(failed(Reason.VANTAGE, at=90.0))))], 100.0)
 PENDING = sight([(endpoint("control"), after())], 100.0)
 PARTLY = EVERYWHERE | {("gateway", region): CUT_OFF for region in ("us", "gb")}
 QUOTED = replace(STATEMENT, notice=replace(NOTICE, quote="%%", title="%%"))
@@ -103,7 +104,7 @@ def test_nobody_can_tell() -> None:
         "Ob TikTok ausgefallen ist, lässt sich nicht sagen.",
         "Region here erreicht das Internet nicht: das einzige Vergleichsziel antwortet nicht.",
         "Keine unserer Regionen erreicht das Internet: Das Problem liegt an der eigenen Leitung.",
-        "In 1 Region antwortet kein Vergleichsziel, und seit dem Start hat es keines getan.",
+        "In unserer einzigen Region antwortet kein Vergleichsziel, und seit dem Start hat es keines getan.",
         "In 1 Region antwortet kein Vergleichsziel: Darüber hinaus lässt sich nichts beurteilen.",
     )
 
@@ -165,7 +166,7 @@ def of_probes() -> Iterator[Verdict]:
     for tracks in (EVERYWHERE, PARTLY, ALL_CUT_OFF, walled):
         yield verdict(tracks, NOTHING, **ALL_SEE)
     yield verdict(EVERYWHERE, us=PENDING)
-    yield verdict(EVERYWHERE, us=SEEING, gb=DARK, de=PENDING)
+    yield verdict(EVERYWHERE, us=SEEING, gb=DARK, jp=UNASKED, de=PENDING)
     yield verdict({("home", "us"): FINE}, us=DARK)
     two = (endpoint("home"), replace(endpoint("page"), degraded_above=2.5))
     service = replace(TIKTOK, features=(replace(TIKTOK.features[0], endpoints=two),))

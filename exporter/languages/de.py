@@ -107,8 +107,14 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "people.probes.unable": "; unsere Messungen können das nicht beurteilen",
     "people.probes.agree": "; unsere Messungen zeigen es auch",
     # What says the cause.
-    "because.line.before": "In {regions} antwortet kein Vergleichsziel; zuvor hat eines geantwortet.",
-    "because.line.never": "In {regions} antwortet kein Vergleichsziel, und seit dem Start hat es keines getan.",
+    "because.line.before": (
+        "In unserer einzigen Region antwortet kein Vergleichsziel; zuvor hat eines geantwortet.",
+        "In keiner unserer {n} Regionen antwortet ein Vergleichsziel; zuvor hat eines geantwortet.",
+    ),
+    "because.line.never": (
+        "In unserer einzigen Region antwortet kein Vergleichsziel, und seit dem Start hat es keines getan.",
+        "In keiner unserer {n} Regionen antwortet ein Vergleichsziel, und seit dem Start hat es keines getan.",
+    ),
     "because.barred": "{title} ist in {country} gesperrt, {who}",
     "because.also": "{first}; {second}",
     "because.sentence": "{what}.",

@@ -103,8 +103,14 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     "people.probes.unable": "; our probes cannot judge that",
     "people.probes.agree": "; our probes see it too",
     # What says the cause.
-    "because.line.before": "No control answers in any of {regions} of ours, and one has answered before.",
-    "because.line.never": "No control answers in any of {regions} of ours, and none has since the start.",
+    "because.line.before": (
+        "No control answers in our only region, and one has answered before.",
+        "No control answers in any of our {n} regions, and one has answered before.",
+    ),
+    "because.line.never": (
+        "No control answers in our only region, and none has since the start.",
+        "No control answers in any of our {n} regions, and none has since the start.",
+    ),
     "because.barred": "{title} is blocked in {country}, {who}",
     "because.also": "{first}; {second}",
     "because.sentence": "{what}.",
