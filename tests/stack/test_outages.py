@@ -188,7 +188,9 @@ async def test_the_log_has_a_line_for_each_change_and_none_for_a_probe(healthy: 
     assert 'msg="verdict changed" service=tiktok' in log
     assert "Traceback" not in log
     assert "level=error" not in log
-    messages = {re.split(" (?:service|addresses|signal|regions)=", line.partition(" msg=")[2])[0] for line in log.splitlines()}
+    messages = {
+        re.split(" (?:service|addresses|signal|regions)=", line.partition(" msg=")[2])[0] for line in log.splitlines()
+    }
     # TikTok's own page for its Business API lives on a host that was broken with the rest.
     of_signals = {'"signal is silent"', '"signal speaks again"'}
     of_regions = {"blind", '"seeing again"'}
