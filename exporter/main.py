@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 _DOCUMENTED = "tiktok"  # whose past outages ship
 
+_NOTHING = Config(services=(), controls=(), regions=(), pairs=())
+
 JUDGE_EVERY = 0.5
 """Seconds between two judgements."""
 
@@ -60,7 +62,7 @@ class Settings:
     `public` is whether the public pages need no password on `addresses` either; without `blackbox` `/probe` is off.
     """
 
-    files: tuple[Path, ...]
+    files: tuple[Path, ...]  # none: nothing is watched on a schedule
     addresses: tuple[str, ...]
     public_addresses: tuple[str, ...]
     public: bool
@@ -191,7 +193,8 @@ class Program:
         return await web.serve(web.application(site, shelf), settings.addresses, settings.web_config, public)
 
     def _ready(self) -> bool:
-        return any(record.attempts for record in self._store.records.values())
+        records = self._store.records.values()
+        return not records or any(record.attempts for record in records)
 
     def _take(self, batch: wire.Batch) -> None:
         controls: set[PairKey] = set()
@@ -250,7 +253,7 @@ def _load(settings: Settings) -> tuple[Config, Mapping[str, Module]]:
     loaded: Config | None = None
     modules: Mapping[str, Module] = {}
     try:
-        loaded = config.load(settings.files, os.environ)
+        loaded = config.load(settings.files, os.environ) if settings.files else _NOTHING
     except ConfigError as error:
         mistakes += error.mistakes
     try:

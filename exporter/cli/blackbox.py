@@ -21,7 +21,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         dest="modules",
         metavar="PATH",
         type=Path,
-        help="a blackbox_exporter's module file or a folder of them; without it /probe is off",
+        help="a blackbox_exporter's module file or a folder of them; without it /probe is off, and without "
+        "--config.file beside it nothing is probed on a schedule",
     )
     group.add_argument(
         "--blackbox.allow",
@@ -46,7 +47,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         dest="concurrency",
         metavar="N",
         type=_positive,
-        help="how many of its probes may run at once (default: as many as descriptors allow)",
+        help="how many of its probes may run at once (default: half of what descriptors allow)",
     )
     group.add_argument(
         "--timeout-offset",

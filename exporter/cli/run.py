@@ -68,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
 
     logs.configure(options.log_level, options.log_format)
     settings = main.Settings(
-        files=files.named(options),
+        # Who comes for /probe has not asked for anything else to be contacted.
+        files=() if options.modules and not options.files else files.named(options),
         addresses=tuple(options.addresses or [f":{PORT}"]),
         public_addresses=tuple(options.public_addresses),
         public=options.public,

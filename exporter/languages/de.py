@@ -213,6 +213,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     # The first page.
     "home": "Ist es down?",
     "home.services": "Hier beobachtet",
+    "home.nothing": "Hier wird nichts beobachtet.",
     "home.alternatives": "Wohin man inzwischen ausweicht",
     # A service's page.
     "page.glance": "Die Antwort",

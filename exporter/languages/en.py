@@ -207,6 +207,7 @@ TEXTS: Mapping[str, str | tuple[str, ...]] = {
     # The first page.
     "home": "Is it down?",
     "home.services": "Watched here",
+    "home.nothing": "Nothing is watched here.",
     "home.alternatives": "Where people go meanwhile",
     # A service's page.
     "page.glance": "The answer",
