@@ -22,6 +22,9 @@ _AT_ONCE, _WAITING = 6, 32
 """Cells: more would make each other late, but for those that wait for what does not come."""
 
 _FEW = 40
+"""Cells: when more differ, a second look would not help."""
+
+_AGAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,10 @@ async def walked(folder: Path, program: str = DEBIAN, choose: Choice = list) -> 
         )
         found = [each for lane in await asyncio.gather(*lanes) for each in lane]
         # A busy machine makes answers late: what differs is asked again, alone, if it is little.
-        again = sum(bool(each.unlisted) for each in found) <= _FEW
-        return [(await asked(pair, [each.cell], 1))[0] if again and each.unlisted else each for each in found]
+        few = sum(bool(each.unlisted) for each in found) <= _FEW
+        for _ in range(_AGAIN if few else 0):
+            found = [(await asked(pair, [each.cell], 1))[0] if each.unlisted else each for each in found]
+        return found
 
 
 async def asked(pair: Both, wanted: Iterable[Cell], at_once: int) -> list[Compared]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 import pytest_asyncio
 import yaml
@@ -197,7 +198,8 @@ async def test_a_cut_line_pages_about_the_line(healthy: Alerting) -> None:
 async def test_workers_that_keep_dying_and_stalled_probes_are_told(healthy: Alerting) -> None:
     async def kill_workers() -> bool:
         for worker in healthy.exporter.workers():
-            worker.kill()
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
         firing = {one["labels"]["alertname"] for one in await healthy.prometheus.alerts() if one["state"] == "firing"}
         return {"OutageWorkerRestarting", "OutageProbesStalled"} <= firing
 

@@ -259,7 +259,9 @@ async def test_a_port_in_use_is_one_sentence_and_status_1(tmp_path: Path) -> Non
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         ended = await run_command("run", "--web.listen-address", address, "--data.dir", tmp_path)
     assert ended.status == 1
-    assert ended.errors == f"outage-exporter: cannot listen on {address}: Address already in use\n"
+    *told, last = ended.errors.splitlines()
+    assert last == f"outage-exporter: cannot listen on {address}: Address already in use"
+    assert all('msg="globalping is asked"' in line for line in told)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00", b"services: [", b"- 1\n"])
