@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from exporter.model import Cause
+from exporter.model import Cause, PastOutage
 from tests.replays import past, quiet
 from tests.replays.measure import Measured
 
 COMMITTED = Path(__file__).with_name("results.md")
+_BRIEF = 6.5 * 3600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,24 @@ class Results:
 
 def results() -> Results:
     """Run everything, on as many processors as there are."""
+    return _results(list(past.cases()), range(quiet.MONTHS))
+
+
+def part() -> Results:
+    """What takes some seconds each: outages of a few hours, and a quarter of the year."""
+    brief = [case for case in past.cases() if case[0].end - case[0].start <= _BRIEF]
+    return _results(brief, range(0, quiet.MONTHS, 4))
+
+
+def _results(cases: Sequence[tuple[PastOutage, tuple[str, ...]]], months: Sequence[int]) -> Results:
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        rows = pool.map(past.measured, list(past.cases()))
-        months = pool.map(quiet.measured, range(quiet.MONTHS))
-        return Results(tuple(rows), tuple(months))
+        rows = pool.map(past.measured, cases)
+        return Results(tuple(rows), tuple(pool.map(quiet.measured, months)))
+
+
+def lines(found: Results) -> list[str]:
+    """Their lines in the tables."""
+    return [_line(cells) for cells in (*map(_past, found.past), *map(_quiet, found.quiet))]
 
 
 def markdown(found: Results) -> str:
@@ -118,4 +133,8 @@ def _agreement(measured: Measured) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return "\n".join(map(_line, lines))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
