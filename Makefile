@@ -54,10 +54,10 @@ test-simulated: .venv/dev .venv/debian
 	GOGC=400 GOMAXPROCS=1 nice -n 15 $(BIN)/pytest $(SIDE_BY_SIDE) $(SIMULATED)
 
 # The image built, compose.yaml and the unit started for real, with no registry, three sites with faults, the box watched from
-# nine regions, all replays, and every page of /probe beside blackbox_exporter's. As root; fifteen minutes, 3 GB in /tmp.
+# nine regions, all replays, torture, and every page of /probe beside blackbox_exporter's. As root; fifteen minutes, 3 GB in /tmp.
 LONG := podman runc netavark aardvark-dns iptables debootstrap
 test-long: .venv/dev .venv/debian .venv/long
-	$(BIN)/pytest tests/deploy/long_*.py tests/fleet/long_*.py tests/regions/long_*.py tests/replays/long_*.py
+	$(BIN)/pytest tests/blackbox/long_*.py tests/deploy/long_*.py tests/fleet/long_*.py tests/regions/long_*.py tests/replays/long_*.py
 	$(BIN)/python -m tests.blackbox
 
 lint: .venv/dev
