@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from types import TracebackType
-from typing import Self
 
-from tests.servers.listener import Listener, streams
+from tests.servers.listener import Listener, Listening, streams
 
 
-class Held:
+class Held(Listening):
     """`came` and `left` count those who connected and those who went away unanswered."""
 
     def __init__(self) -> None:
@@ -19,15 +17,6 @@ class Held:
         self._changed = asyncio.Condition()
         self._open = asyncio.Event()
         self._listener = Listener(self._serve)
-
-    async def __aenter__(self) -> Self:
-        self._listener.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._listener.aclose()
 
     @property
     def url(self) -> str:

@@ -19,6 +19,7 @@ from tests.blackbox.programs import running
 from tests.blackbox.web import site
 from tests.probing import needs, unanswering_port
 from tests.servers.certificates import Authority, Leaf
+from tests.servers.datagrams import datagrams
 from tests.servers.dns import DNSServer
 from tests.servers.grpc import Behaviour as GRPCBehaviour
 from tests.servers.grpc import GRPCServer, message, refuses, response, serves
@@ -170,7 +171,7 @@ async def _open_dns(stack: AsyncExitStack, targets: Targets, tls: dict[str, ssl.
         over_tls = await stack.enter_async_context(DNSServer(zone.ZONE, tls=tls[name]))
         targets.at[f"dns tls {name}"] = f"127.0.0.1:{over_tls.port}"
     for name, answer in zone.BAD.items():
-        targets.at[f"dns bad {name}"] = await stack.enter_async_context(zone.datagrams(answer))
+        targets.at[f"dns bad {name}"] = f"127.0.0.1:{await stack.enter_async_context(datagrams(answer))}"
 
 
 async def _open_grpc(stack: AsyncExitStack, targets: Targets) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Callable
 
 import dns.flags
 import dns.message
@@ -95,23 +92,3 @@ BAD: dict[str, Callable[[bytes], list[bytes]]] = {
     "twice": lambda query: [_reply(query).to_wire()] * 2,
 }
 """By what is wrong with the datagrams for a query."""
-
-
-@asynccontextmanager
-async def datagrams(answer: Callable[[bytes], list[bytes]]) -> AsyncIterator[str]:
-    """The address of a server that sends `answer(query)`, datagram by datagram."""
-
-    class Server(asyncio.DatagramProtocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self.transport: Any = transport
-
-        def datagram_received(self, data: bytes, sender: tuple[str, int]) -> None:
-            for wire in answer(data):
-                self.transport.sendto(wire, sender)
-
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Server, local_addr=("127.0.0.1", 0))
-    try:
-        yield f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"
-    finally:
-        transport.close()
-        await asyncio.sleep(0)  # let it close its socket

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from exporter.probes.dns import Records
 from tests.probes.blackbox import assert_same, blackbox
 from tests.probing import needs, probe
 from tests.servers.certificates import Authority
+from tests.servers.datagrams import datagrams
 from tests.servers.dns import REFUSED, SILENCE, Answer, DNSServer
 from tests.servers.ports import free_port
 from tests.servers.torture import Torture, closes_at_once, never_answers
@@ -57,26 +58,6 @@ local=/example/
 async def ask(server: DNSServer | int, name: str, **options: Any) -> Result:
     port = server if isinstance(server, int) else server.port
     return await probe("dns", f"127.0.0.1:{port}", query_name=name, **options)
-
-
-@asynccontextmanager
-async def datagrams(answer: Callable[[bytes], list[bytes]]) -> AsyncIterator[int]:
-    """A server that sends `answer(query)`, datagram by datagram; its port."""
-
-    class Server(asyncio.DatagramProtocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            self.transport: Any = transport
-
-        def datagram_received(self, data: bytes, sender: tuple[str, int]) -> None:
-            for wire in answer(data):
-                self.transport.sendto(wire, sender)
-
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Server, local_addr=("127.0.0.1", 0))
-    try:
-        yield transport.get_extra_info("sockname")[1]
-    finally:
-        transport.close()
-        await asyncio.sleep(0)
 
 
 def right(query: bytes) -> bytes:

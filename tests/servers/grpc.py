@@ -13,15 +13,14 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h2.config
 import h2.connection
 import h2.events
 from h2.errors import ErrorCodes
 
-from tests.servers.listener import Listener, streams
+from tests.servers.listener import Listener, Listening, streams
 
 STATUSES = {"UNKNOWN": 0, "SERVING": 1, "NOT_SERVING": 2, "SERVICE_UNKNOWN": 3}
 Fields = list[tuple[str, str]]
@@ -120,7 +119,7 @@ def refuses(code: int, said: str = "", only_trailers: bool = True) -> Behaviour:
     return behaviour
 
 
-class GRPCServer:
+class GRPCServer(Listening):
     """One behaviour on one port of 127.0.0.1."""
 
     def __init__(self, behaviour: Behaviour, *, tls: ssl.SSLContext | None = None) -> None:
@@ -140,15 +139,6 @@ class GRPCServer:
     @property
     def connections(self) -> int:
         return self._listener.connections
-
-    async def __aenter__(self) -> Self:
-        self._listener.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._listener.aclose()
 
     async def _serve(self, socket: socket.socket) -> None:
         async with streams(socket, self._tls) as (reader, writer):

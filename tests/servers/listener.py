@@ -11,7 +11,8 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 OnConnection = Callable[[socket.socket], Coroutine[Any, Any, None]]
 
@@ -86,6 +87,21 @@ class Listener:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "a throwaway server failed", "exception": error, "task": task}
             )
+
+
+class Listening:
+    """Something that has a `_listener`, which is open from entering to leaving."""
+
+    _listener: Listener
+
+    async def __aenter__(self) -> Self:
+        self._listener.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._listener.aclose()
 
 
 @asynccontextmanager

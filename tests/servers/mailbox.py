@@ -9,16 +9,14 @@ import ssl
 from collections.abc import Awaitable, Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from types import TracebackType
-from typing import Self
 
-from tests.servers.listener import Listener, streams
+from tests.servers.listener import Listener, Listening, streams
 
 OnMail = Callable[[EmailMessage], Awaitable[None]]
 _OK = "250 OK"
 
 
-class Mailbox:
+class Mailbox(Listening):
     """Hands every mail to `on_mail`; `smarthost` is host:port. A wrong password is refused with 535."""
 
     def __init__(self, tls: ssl.SSLContext, password: str, on_mail: OnMail) -> None:
@@ -30,15 +28,6 @@ class Mailbox:
     @property
     def smarthost(self) -> str:
         return f"127.0.0.1:{self._listener.port}"
-
-    async def __aenter__(self) -> Self:
-        self._listener.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._listener.aclose()
 
     async def _serve(self, connection: socket.socket) -> None:
         async with streams(connection) as (reader, writer):

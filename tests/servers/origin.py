@@ -20,11 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from types import TracebackType
-from typing import Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.servers.listener import Listener, streams
+from tests.servers.listener import Listener, Listening, streams
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _TEXT, _FINAL = 0x1, 0x80
@@ -64,7 +62,7 @@ def as_json(value: object, **headers: str) -> Reply:
     return Reply(json.dumps(value).encode(), headers={"Content-Type": "application/json", **headers})
 
 
-class Origin:
+class Origin(Listening):
     """Serves `answer(request)`, which may be replaced; None is answered with silence. Behind TLS when told."""
 
     def __init__(
@@ -81,15 +79,6 @@ class Origin:
         self._host = host or address
         self._listener = Listener(self._serve, address)
         self._streams: set[asyncio.StreamWriter] = set()
-
-    async def __aenter__(self) -> Self:
-        self._listener.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._listener.aclose()
 
     @property
     def url(self) -> str:

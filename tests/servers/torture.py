@@ -17,10 +17,9 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from tests.servers.listener import Listener, reset, streams
+from tests.servers.listener import Listener, Listening, reset, streams
 
 
 @dataclass(slots=True)
@@ -59,7 +58,7 @@ class Conversation:
 Behaviour = Callable[[Conversation], Coroutine[Any, Any, None]]
 
 
-class Torture:
+class Torture(Listening):
     """One behaviour on one port; `connections`, `requests` and `sent` (bytes of a flood) only grow."""
 
     def __init__(
@@ -87,15 +86,6 @@ class Torture:
     @property
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://{self.address}:{self.port}/"
-
-    async def __aenter__(self) -> Self:
-        self._listener.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._listener.aclose()
 
     async def _serve(self, connection: socket.socket) -> None:
         if self._behaviour is resets_before_tls:
