@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Where it is set, each of some hundred programs that the tests start would compile all of ours anew: half of their time.
+unexport PYTHONDONTWRITEBYTECODE
 # Debian's packages that the tests start for real; services are not to be started at installation.
 DEBIAN := prometheus prometheus-alertmanager prometheus-blackbox-exporter nginx-light dnsmasq microsocks tinyproxy \
   iproute2 util-linux systemd curl chromium fonts-dejavu-core \
@@ -54,10 +56,11 @@ test-simulated: .venv/dev .venv/debian
 	GOGC=400 GOMAXPROCS=1 nice -n 15 $(BIN)/pytest $(SIDE_BY_SIDE) $(SIMULATED)
 
 # The image built, compose.yaml and the unit started for real, with no registry, three sites with faults, the box watched from
-# nine regions, all replays, torture, and every page of /probe beside blackbox_exporter's. As root; fifteen minutes, 3 GB in /tmp.
+# nine regions, all replays, hours of rules, every page by axe, torture, and every page of /probe beside blackbox_exporter's.
+# As root; twenty minutes, 3 GB in /tmp.
 LONG := podman runc netavark aardvark-dns iptables debootstrap
 test-long: .venv/dev .venv/debian .venv/long
-	$(BIN)/pytest tests/blackbox/long_*.py tests/deploy/long_*.py tests/fleet/long_*.py tests/regions/long_*.py tests/replays/long_*.py
+	$(BIN)/pytest tests/*/long_*.py tests/stack/browser/long_*.py
 	$(BIN)/python -m tests.blackbox
 
 lint: .venv/dev

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 Module = Mapping[str, Any]
-LONG, PATIENT, SHORT = "8s", "2s", "400ms"
+LONG, PATIENT, SHORT = "8s", "3s", "1s"
 """What nothing takes, what a dialogue takes on a busy machine, and what is waited for where nothing comes."""
 WAITED_FOR = frozenset({PATIENT, SHORT})
 

@@ -21,7 +21,7 @@ _AREAS = (cells_http, cells_tls, cells_dns, cells_tcp, cells_grpc, cells_page)
 _AT_ONCE, _WAITING = 6, 32
 """Cells: more would make each other late, but for those that wait for what does not come."""
 
-_FEW = 40
+_FEW = 200
 """Cells: when more differ, a second look would not help."""
 
 _AGAIN = 3

@@ -16,7 +16,7 @@ from tests.servers.program import until
 from tests.servers.turns import TURNS
 
 LOWEST_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-SHORT_TURN = "24"
+SHORT_TURN = "36"
 LONG_TURN = "150"
 """Seconds, of which 100 are an outage: enough for a page."""
 

@@ -64,11 +64,13 @@ PAGES = ("", "de", "de/tiktok", "tiktok/history", "de/tiktok/history")
 OPERATORS = ("probes", "probes/tiktok/homepage/here", "config", "status")
 """Of one region alone: axe takes its time for a table of hundreds of lines, and learns nothing from it."""
 
-LOOKED_AT = (
+ALL = (
     [(scene, SERVICE) for scene in SCENES]
     + [("down", path) for path in PAGES]
     + [("alone", path) for path in OPERATORS]
 )
+LOOKED_AT = [(scene, path) for scene, path in ALL if scene in ("up", "down", "alone") or path != SERVICE]
+"""Some, because axe takes seconds for each; `long_accessibility.py` looks at the others."""
 
 LARGEST = 60_000
 """Bytes of a page with its style and script, before they are compressed."""
@@ -150,13 +152,20 @@ async def open_page(chromium: Browser, scenes: Scenes) -> AsyncIterator[Open]:
         yield open_page
 
 
+@asynccontextmanager
+async def looked_at(chromium: Browser, address: str) -> AsyncIterator[Page]:
+    """A page with all that it folds away."""
+    # A colour that is on its way from light to dark is no colour of the page.
+    async with opened(chromium, address, reduced_motion="reduce") as page:
+        await page.evaluate("() => document.querySelectorAll('details').forEach(one => one.open = true)")
+        yield page
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=LOOKED_AT, ids=lambda it: "/".join(it))
 async def page(request: pytest.FixtureRequest, chromium: Browser, scenes: Scenes) -> AsyncIterator[Page]:
     """Each page that is looked at, opened once for all that look at it."""
     scene, path = request.param
-    # A colour that is on its way from light to dark is no colour of the page.
-    async with opened(chromium, f"{await scenes.address(scene)}/{path}", reduced_motion="reduce") as page:
-        await page.evaluate("() => document.querySelectorAll('details').forEach(one => one.open = true)")
+    async with looked_at(chromium, f"{await scenes.address(scene)}/{path}") as page:
         yield page
 
 
