@@ -34,7 +34,9 @@ http {{
     listen 127.0.0.1:{https} ssl backlog=4096; ssl_certificate {certificate}; ssl_certificate_key {key};
     ssl_protocols TLSv1.3; location / {{ return 200 "{body}"; }}
   }}
-  server {{ listen 127.0.0.1:{status}; keepalive_requests 1000000; location / {{ stub_status; }} }}
+  server {{
+    listen 127.0.0.1:{status}; keepalive_requests 1000000; keepalive_timeout 1h; location / {{ stub_status; }}
+  }}
 }}
 """
 
