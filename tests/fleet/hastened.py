@@ -64,8 +64,8 @@ def write_central(folder: Path) -> Path:
 def write_site(folder: Path, region: str, box: Box) -> tuple[Path, ...]:
     """The shipped configuration, run from the region of that name, which is local, and without strangers."""
     shipped = hastened(folder, _PROBED_EVERY)
-    shipped.write_text(shipped.read_text(encoding="utf-8").replace(f"{HERE}:", f"{region}:"), encoding="utf-8")
-    assert next(iter(read(shipped)["regions"])) == region
+    content = read(shipped)
+    _write(shipped, content | {"regions": {region: content["regions"][HERE]}})
     return shipped, box.write_config(folder)
 
 
